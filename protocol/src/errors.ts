@@ -1,0 +1,96 @@
+/**
+ * The one error table (PROTOCOL.md 9): every refusal of either side is one of these codes.
+ * `http` is the status on `/v1`, `close` the WebSocket close code, `retryable` whether the same request may
+ * succeed later unchanged, `remedy` what the reader can do about it.
+ */
+export const ERRORS = {
+  // What was sent is not what the schema says.
+  malformed: { http: 400, close: 4400, retryable: false, remedy: 'Correct the request; see the schema in PROTOCOL.md.' },
+  'too-large': { http: 413, close: 4413, retryable: false, remedy: 'Send less; the limit is in the message.' },
+  'unsupported-version': { http: 426, close: 4426, retryable: false, remedy: 'Upgrade the older side to the same protocol version.' },
+  'not-found': { http: 404, close: 4404, retryable: false, remedy: 'Check the name; `list` shows what exists.' },
+  conflict: { http: 409, close: 4409, retryable: false, remedy: 'Something else holds this name already; choose another or inspect it first.' },
+  // Who is asking.
+  unauthenticated: { http: 401, close: 4401, retryable: false, remedy: 'Log in with `tributary login URL`, or enrol the node with an invite.' },
+  forbidden: { http: 403, close: 4403, retryable: false, remedy: 'Ask an administrator for a token with the role that the message names.' },
+  'bad-signature': { http: 401, close: 4402, retryable: false, remedy: 'The sender does not hold the key it claims; check the pinned fingerprint with the other side.' },
+  'bad-frame': { http: 400, close: 4411, retryable: true, remedy: 'The session is closed; connect again.' },
+  'invite-invalid': { http: 403, close: 4403, retryable: false, remedy: 'Ask the operator for a new invite: this one is wrong, used or expired.' },
+  'wrong-coordinator': { http: 421, close: 4421, retryable: false, remedy: 'The coordinator at this address does not hold the pinned key; do not go on before its operator confirms the fingerprint.' },
+  superseded: { http: 409, close: 4408, retryable: false, remedy: 'The same identity connected from elsewhere; stop the other node or rotate the key.' },
+  // Plans and policies.
+  'plan-invalid': { http: 422, close: 4422, retryable: false, remedy: 'Correct the field named in the message.' },
+  'model-invalid': { http: 422, close: 4422, retryable: false, remedy: 'Send a safetensors file of finite float32 tensors that fits the plan.' },
+  'policy-refused': { http: 403, close: 4403, retryable: false, remedy: 'Only the partner can change its policy file; the rule and its value are in the message.' },
+  'approval-pending': { http: 202, close: 4403, retryable: true, remedy: 'The partner decides with `tributary node approve HASH`.' },
+  'stranger-in-roster': { http: 403, close: 4403, retryable: false, remedy: 'Check the fingerprints by telephone, then `tributary node members accept NAME`.' },
+  // Rounds and attempts.
+  'cohort-too-large': { http: 422, close: 4422, retryable: false, remedy: 'Lower `cohort.max`: a full pairwise graph is limited to 128 members.' },
+  'cohort-too-small': { http: 409, close: 4409, retryable: true, remedy: 'Wait for more partners, or lower `cohort.min` if every policy allows it.' },
+  'wrong-phase': { http: 409, close: 4409, retryable: false, remedy: 'The attempt has moved on; nothing to do.' },
+  'wrong-attempt': { http: 409, close: 4409, retryable: false, remedy: 'This attempt is over; wait for the next announcement.' },
+  late: { http: 410, close: 4410, retryable: false, remedy: 'The phase closed before this arrived; take part in the next round.' },
+  'hash-mismatch': { http: 422, close: 4422, retryable: true, remedy: 'The bytes changed on the way; send them again.' },
+  'stale-epoch': { http: 409, close: 4409, retryable: false, remedy: 'The coordinator was restored from an old backup; its operator must raise the epoch.' },
+  'stale-announcement': { http: 409, close: 4409, retryable: false, remedy: 'This run, round and attempt was already announced; the coordinator must open a new attempt.' },
+  'sits-out': { http: 409, close: 4409, retryable: true, remedy: 'This partner already sent a vector on the same base model; it joins again when the model changes.' },
+  'equivocation': { http: 409, close: 4409, retryable: false, remedy: 'Two different lists were shown for one attempt; report it to the coordinator’s operator.' },
+  'below-threshold': { http: 409, close: 4409, retryable: true, remedy: 'Too few partners remain to unmask safely; a new attempt opens by itself.' },
+  'bad-share': { http: 422, close: 4422, retryable: false, remedy: 'The dealer of the share is excluded from the next attempt.' },
+  'sum-corrupt': { http: 500, close: 4500, retryable: true, remedy: 'The unmasked sum failed its sentinels, nothing was published; a new attempt opens by itself.' },
+  overflow: { http: 422, close: 4422, retryable: false, remedy: 'Raise the clip or the weight cap in the plan so that the update fits.' },
+  'not-finite': { http: 422, close: 4422, retryable: false, remedy: 'Training diverged or the data has gaps: lower the learning rate, check the data.' },
+  'training-failed': { http: 500, close: 4500, retryable: true, remedy: 'See the node’s log for the reason.' },
+  'data-invalid': { http: 422, close: 4422, retryable: false, remedy: 'Correct the data file or its declaration in node.yaml.' },
+  'timed-out': { http: 408, close: 4408, retryable: true, remedy: 'No progress within the patience of the plan; check the connection.' },
+  // The house.
+  'rate-limited': { http: 429, close: 4429, retryable: true, remedy: 'Wait as long as Retry-After says.' },
+  'already-running': { http: 409, close: 4409, retryable: false, remedy: 'Another process holds this folder; stop it first.' },
+  'storage-failed': { http: 507, close: 4507, retryable: true, remedy: 'Check the disk: space, permissions, health.' },
+  unavailable: { http: 503, close: 4503, retryable: true, remedy: 'Starting, draining or not reachable; try again.' },
+  internal: { http: 500, close: 4500, retryable: true, remedy: 'This is a fault of ours; report it with the log.' },
+} as const satisfies Record<string, ErrorEntry>;
+
+interface ErrorEntry {
+  readonly http: number;
+  readonly close: number;
+  readonly retryable: boolean;
+  readonly remedy: string;
+}
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What travels when a request or an attempt is refused; `details` never holds secrets. */
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string;
+  readonly retryable: boolean;
+}
+
+/** The only error type that either side throws on purpose. The message names the rule and the offending value. */
+export class TributaryError extends Error {
+  readonly code: ErrorCode;
+  readonly remedy: string;
+
+  constructor(code: ErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'TributaryError';
+    this.code = code;
+    this.remedy = options.remedy ?? ERRORS[code].remedy;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  toProblem(): Problem {
+    return { code: this.code, message: this.message, remedy: this.remedy, retryable: this.retryable };
+  }
+}
+
+/** Any thrown value as a TributaryError; unknown faults become `internal` without their text, which may hold secrets. */
+export function asTributaryError(thrown: unknown): TributaryError {
+  if (thrown instanceof TributaryError) return thrown;
+  return new TributaryError('internal', 'An unexpected fault stopped this request.', { cause: thrown });
+}
