@@ -35,7 +35,8 @@ export function toHex(bytes: Uint8Array): string {
 
 /** @throws malformed unless lower-case hex of an even length. */
 export function fromHex(text: string): Uint8Array {
-  if (!/^(?:[0-9a-f]{2})*$/.test(text)) throw new TributaryError('malformed', 'Expected lower-case hexadecimal.');
+  if (!/^(?:[0-9a-f]{2})*$/.test(text))
+    throw new TributaryError('malformed', 'Expected lower-case hexadecimal.');
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
@@ -75,7 +76,10 @@ export function canonicalJson(value: unknown): string {
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
   }
-  throw new TributaryError('malformed', `A value of type ${typeof value} cannot be written as canonical JSON.`);
+  throw new TributaryError(
+    'malformed',
+    `A value of type ${typeof value} cannot be written as canonical JSON.`,
+  );
 }
 
 export function canonicalBytes(value: unknown): Uint8Array {

@@ -15,21 +15,36 @@ export interface Identity {
 }
 
 export function identityFromSeed(crypto: Crypto, seed: Uint8Array): Identity {
-  if (seed.length !== 32) throw new TributaryError('malformed', `An identity seed has 32 bytes, not ${seed.length}.`);
+  if (seed.length !== 32)
+    throw new TributaryError('malformed', `An identity seed has 32 bytes, not ${seed.length}.`);
   const publicKey = crypto.ed25519PublicKey(seed);
   return { id: toBase64(publicKey), publicKey, seed };
 }
 
 /** What people compare by telephone: the first 16 bytes of SHA-256 of the key, in groups of four hex digits. */
 export function fingerprint(crypto: Crypto, id: string): string {
-  return toHex(crypto.sha256(fromBase64(id)).subarray(0, 16)).match(/.{4}/g)!.join('-');
+  return toHex(crypto.sha256(fromBase64(id)).subarray(0, 16))
+    .match(/.{4}/g)!
+    .join('-');
 }
 
 /** Every signed or hashed statement names its purpose, so that no signature fits anywhere else. */
 export type Domain =
-  | 'handshake-server' | 'handshake-client' | 'enrol' | 'request'
-  | 'announcement' | 'advert' | 'roster' | 'shares' | 'cohort' | 'survivors' | 'survivor-agreement'
-  | 'complaint' | 'transcript' | 'plan' | 'topology';
+  | 'handshake-server'
+  | 'handshake-client'
+  | 'enrol'
+  | 'request'
+  | 'announcement'
+  | 'advert'
+  | 'roster'
+  | 'shares'
+  | 'cohort'
+  | 'survivors'
+  | 'survivor-agreement'
+  | 'complaint'
+  | 'transcript'
+  | 'plan'
+  | 'topology';
 
 /** Bytes of a statement: "tributary/1/DOMAIN", a zero byte, canonical JSON of the payload. */
 export function statement(domain: Domain, payload: unknown): Uint8Array {
@@ -46,7 +61,13 @@ export function sign(crypto: Crypto, signer: Identity, domain: Domain, payload: 
 }
 
 /** False for anything that is not a signature of `id` over exactly this domain and payload. */
-export function verify(crypto: Crypto, id: string, domain: Domain, payload: unknown, signature: string): boolean {
+export function verify(
+  crypto: Crypto,
+  id: string,
+  domain: Domain,
+  payload: unknown,
+  signature: string,
+): boolean {
   try {
     return crypto.ed25519Verify(fromBase64(signature), statement(domain, payload), fromBase64(id));
   } catch {
@@ -56,7 +77,12 @@ export function verify(crypto: Crypto, id: string, domain: Domain, payload: unkn
 
 /** @throws bad-signature naming `what`. */
 export function requireSignature(
-  crypto: Crypto, id: string, domain: Domain, payload: unknown, signature: string, what: string,
+  crypto: Crypto,
+  id: string,
+  domain: Domain,
+  payload: unknown,
+  signature: string,
+  what: string,
 ): void {
   if (!verify(crypto, id, domain, payload, signature))
     throw new TributaryError('bad-signature', `The signature on ${what} is not by ${id}.`);

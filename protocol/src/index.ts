@@ -1,1 +1,10 @@
-export {};
+export * from './crypto/port.ts';
+export * from './encoding.ts';
+export * from './errors.ts';
+export * from './features.ts';
+export * from './identity.ts';
+export * from './limits.ts';
+export * from './plan.ts';
+export * from './schema.ts';
+export * from './tensors.ts';
+export * from './version.ts';

@@ -1,0 +1,57 @@
+/** Validation of everything that enters: one schema gives the check, the static type and the API document. */
+import type { Static, TSchema } from 'typebox';
+import Type from 'typebox';
+import { Value } from 'typebox/value';
+import { type ErrorCode, TributaryError } from './errors.ts';
+import { LIMITS } from './limits.ts';
+
+const closed = { additionalProperties: false } as const;
+
+/** An object that refuses unknown members: a typing error must not be silently ignored. */
+export const Closed = <P extends Record<string, TSchema>>(properties: P) => Type.Object(properties, closed);
+
+/** 32-byte key as base64url. */
+export const Key = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
+/** 64-byte signature as base64url. */
+export const Signature = Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' });
+/** SHA-256 as lower-case hex. */
+export const Hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
+export const Bytes = (maxBytes: number) =>
+  Type.String({ pattern: '^[A-Za-z0-9_-]*$', maxLength: Math.ceil((maxBytes * 4) / 3) });
+/** A name that people choose; safe in file names, logs and URLs. */
+export const Name = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' });
+export const Reason = Type.String({ maxLength: LIMITS.reason });
+export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
+/**
+ * @returns `value`, known to fit `schema`.
+ * @throws `code` naming the first offending path, its rule and its value.
+ */
+export function validate<S extends TSchema>(
+  schema: S,
+  value: unknown,
+  what: string,
+  code: ErrorCode = 'malformed',
+): Static<S> {
+  if (Value.Check(schema, value)) return value as Static<S>;
+  throw new TributaryError(code, `${what}: ${explain(schema, value)}`);
+}
+
+function explain(schema: TSchema, value: unknown): string {
+  const errors = [...Value.Errors(schema, value)];
+  // A failed union reports every branch; an error about an unknown or missing member says most.
+  const error = errors.find((e) => e.keyword === 'additionalProperties') ?? errors[0];
+  if (!error) return 'does not fit its schema';
+  const path = error.instancePath.slice(1).replaceAll('/', '.') || 'the whole';
+  if (error.keyword === 'additionalProperties') {
+    const names = (error.params as { additionalProperties: string[] }).additionalProperties;
+    return `${path} has unknown field ${names.map((name) => JSON.stringify(name.slice(0, 60))).join(', ')}`;
+  }
+  return `${path} ${error.message}, got ${preview(Value.Pointer.Get(value, error.instancePath))}`;
+}
+
+function preview(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
