@@ -1,3 +1,4 @@
+export * from './api.ts';
 export * from './crypto/port.ts';
 export * from './encoding.ts';
 export * from './errors.ts';
@@ -8,5 +9,8 @@ export * from './messages.ts';
 export * from './plan.ts';
 export * from './schema.ts';
 export * from './secagg/statements.ts';
+export * from './session/channel.ts';
+export * from './session/handshake.ts';
+export * from './session/requests.ts';
 export * from './tensors.ts';
 export * from './version.ts';
