@@ -80,6 +80,8 @@ export const PlanSchema = Closed({
     /** Partners that must have consented, and remain in U1, or the attempt does not go on. */
     min: Type.Integer({ minimum: FLOORS.members, maximum: LIMITS.cohort }),
     max: Type.Integer({ minimum: FLOORS.members, default: LIMITS.cohort }),
+    /** Survivors (U3) that a sum must hold at least; partners whose policy asks for more refuse the plan. */
+    minSum: Type.Integer({ minimum: FLOORS.members, maximum: LIMITS.cohort, default: FLOORS.members }),
   }),
   rounds: Type.Integer({ minimum: 1, maximum: LIMITS.rounds }),
   /** Share of each partner's rows kept aside to evaluate the incoming model. */
@@ -137,6 +139,7 @@ function checkConsistency(plan: Plan): void {
       `plan: cohort.max is ${cohort.max}, the limit is ${LIMITS.cohort}.`,
     );
   if (cohort.min > cohort.max) invalid(`cohort.min ${cohort.min} is above cohort.max ${cohort.max}`);
+  if (cohort.minSum > cohort.min) invalid(`cohort.minSum ${cohort.minSum} is above cohort.min ${cohort.min}`);
   if (aggregation.collusion > cohort.min - 2)
     invalid(
       `aggregation.collusion ${aggregation.collusion} leaves fewer than two honest partners of ${cohort.min}`,

@@ -1,0 +1,171 @@
+/**
+ * Storage ports. Rows hold hashes and small JSON; vectors and models are files named by their SHA-256.
+ * Adapters: memory (tests), SQLite; later PostgreSQL and S3. Every adapter passes `acceptance.ts`.
+ */
+
+import type { Readable } from 'node:stream';
+import type { EvaluationReport, Member, PersonRole, Plan, RoundRecord, RunStatus } from '@tributary/protocol';
+
+export interface TokenRow {
+  readonly name: string;
+  readonly role: PersonRole;
+  /** SHA-256 of the token, hex: the token itself is never stored. */
+  readonly hash: string;
+  readonly created: number;
+}
+
+export interface PartnerRow {
+  readonly name: string;
+  readonly role: Member['role'];
+  readonly status: 'invited' | 'active' | 'suspended';
+  /** Identity key; null until enrolled. */
+  readonly key: string | null;
+  /** SHA-256 of the invite's secret, hex; null once used. */
+  readonly inviteHash: string | null;
+  readonly inviteExpires: number | null;
+  readonly created: number;
+  readonly lastSeen: number | null;
+}
+
+export interface RunRow {
+  readonly id: string;
+  readonly name: string;
+  readonly plan: Plan;
+  readonly planHash: string;
+  readonly status: RunStatus;
+  readonly reason: string | null;
+  /** Rounds published. */
+  readonly round: number;
+  readonly initialModel: string;
+  /** Head: SHA-256 of the current model file, and of its bare weights. */
+  readonly model: string;
+  readonly weights: string;
+  /** Hash of the last transcript. */
+  readonly transcript: string | null;
+  readonly created: number;
+}
+
+export interface RoundRow {
+  readonly run: string;
+  readonly round: number;
+  readonly record: RoundRecord;
+  /** The signed transcript, as JSON. */
+  readonly transcript: unknown;
+}
+
+export interface EvaluationRow {
+  readonly run: string;
+  readonly round: number;
+  readonly report: EvaluationReport;
+}
+
+/** A masked update that is durable in the spool. First write wins per (attempt, member). */
+export interface UpdateRow {
+  readonly run: string;
+  /** Announcement hash. */
+  readonly attempt: string;
+  readonly member: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly received: number;
+}
+
+/** One accepted input of a run's round machine. `seq` counts from 1 without gaps within a run since its last snapshot. */
+export interface JournalEntry {
+  readonly run: string;
+  readonly seq: number;
+  /** Milliseconds since 1970; never decreases. */
+  readonly time: number;
+  /** Version of the round machine that took it. */
+  readonly machine: number;
+  readonly input: unknown;
+  /** Digest of the state after it; a replay that differs ends the attempt. */
+  readonly stateHash: string;
+}
+
+export interface Snapshot {
+  readonly run: string;
+  /** The journal goes on at seq + 1. */
+  readonly seq: number;
+  readonly machine: number;
+  readonly state: unknown;
+}
+
+/**
+ * What one turn of the coordinator makes durable, all or nothing. Fails with TributaryError `conflict` when `epoch` is
+ * not the stored one or a journal `seq` is taken: somebody else is writing.
+ */
+export interface Commit {
+  readonly epoch: number;
+  readonly journal?: readonly JournalEntry[];
+  readonly updates?: readonly UpdateRow[];
+  readonly runs?: readonly RunRow[];
+  readonly rounds?: readonly RoundRow[];
+  readonly evaluations?: readonly EvaluationRow[];
+  /** Replaces the run's snapshot and deletes its journal up to that seq. */
+  readonly snapshots?: readonly Snapshot[];
+}
+
+export interface Store {
+  /** The coordinator's epoch, 1 in a new store. */
+  epoch(): Promise<number>;
+  commit(commit: Commit): Promise<void>;
+
+  runs(): Promise<RunRow[]>;
+  run(id: string): Promise<RunRow | undefined>;
+  rounds(run: string): Promise<RoundRow[]>;
+  evaluations(run: string): Promise<EvaluationRow[]>;
+  updates(attempt: string): Promise<UpdateRow[]>;
+  snapshot(run: string): Promise<Snapshot | undefined>;
+  /** Entries after the snapshot, in order. */
+  journal(run: string): Promise<JournalEntry[]>;
+
+  tokens(): Promise<TokenRow[]>;
+  tokenByHash(hash: string): Promise<TokenRow | undefined>;
+  /** @throws conflict when the name is taken. */
+  addToken(token: TokenRow): Promise<void>;
+  removeToken(name: string): Promise<boolean>;
+
+  partners(): Promise<PartnerRow[]>;
+  partnerByKey(key: string): Promise<PartnerRow | undefined>;
+  /** @throws conflict when the name is taken by an active or suspended partner; a pending invite is replaced. */
+  invite(partner: PartnerRow): Promise<void>;
+  /** Binds `key` to the invite, once. @throws invite-invalid (unknown, used or expired at `now`), conflict (key is enrolled already). */
+  enrol(inviteHash: string, key: string, now: number): Promise<PartnerRow>;
+  setPartnerStatus(name: string, status: 'active' | 'suspended'): Promise<boolean>;
+  touchPartner(key: string, now: number): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** Immutable files by SHA-256: models. */
+export interface Blobs {
+  /** Durable when it resolves: written, fsynced, renamed, folder fsynced. Idempotent. Returns the hash. */
+  put(bytes: Uint8Array): Promise<string>;
+  /** Streams into a blob. @throws hash-mismatch, too-large; nothing is left behind then. */
+  receive(stream: Readable, expected: { sha256: string; maxBytes: number }): Promise<number>;
+  has(hash: string): Promise<boolean>;
+  /** Whole blob, its hash checked. @throws not-found, storage-failed (corrupt) */
+  read(hash: string): Promise<Buffer>;
+  remove(hash: string): Promise<void>;
+}
+
+/** Masked updates on their way in: one folder per attempt, one file per member. */
+export interface Spool {
+  /**
+   * Streams one update to disk while hashing it; durable (fsync, rename, fsync folder) when it resolves.
+   * A file that is already there under the same name with the same hash is success without writing.
+   * @throws hash-mismatch, too-large, malformed (too short); nothing is left behind then.
+   */
+  receive(
+    attempt: string,
+    member: string,
+    stream: Readable,
+    expected: { sha256: string; bytes: number },
+  ): Promise<void>;
+  path(attempt: string, member: string): string;
+  /** Deletes an attempt's folder; missing is fine. */
+  remove(attempt: string): Promise<void>;
+  /** Attempts that have files. */
+  list(): Promise<string[]>;
+}
