@@ -182,3 +182,8 @@ export function scalarNames(plan: Plan): readonly string[] {
     ...plan.training.metrics.map((m) => `holdout.${m}`),
   ];
 }
+
+/** Fixed-point steps per unit of a scalar in the masked vector: counts are whole, losses and metrics have 16 binary places. */
+export function scalarScale(name: string): number {
+  return name === 'weight' || name === 'clipped' || name === 'holdoutCount' ? 1 : 2 ** 16;
+}
