@@ -23,7 +23,10 @@ export function encodeScalar(
     throw new TributaryError('not-finite', `Scalar ${slot} of the update is not finite.`);
   const fixed = Math.round(value * scale);
   if (!(Math.abs(fixed) < HALF))
-    throw new TributaryError('overflow', `Scalar ${slot} of the update does not fit +-${HALF / scale}.`);
+    throw new TributaryError(
+      'overflow',
+      `Scalar ${slot} of the update does not fit 48 bits at scale ${scale}.`,
+    );
   words[low] = (fixed + HALF) % LIMB;
   words[high] = Math.floor((fixed + HALF) / LIMB);
 }
