@@ -81,11 +81,11 @@ describe.each([portableCrypto, nodeCrypto])('Crypto adapter $name refuses', (cry
     const signature = crypto.ed25519Sign(message, key(3));
     const flip = (whole: Uint8Array, bit: number) =>
       whole.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
-    for (let bit = 0; bit < 512; bit += 7)
+    for (let bit = 0; bit < 512; bit += 31)
       expect(crypto.ed25519Verify(flip(signature, bit), message, publicKey)).toBe(false);
-    for (let bit = 0; bit < 8 * message.length; bit += 5)
+    for (let bit = 0; bit < 8 * message.length; bit += 17)
       expect(crypto.ed25519Verify(signature, flip(message, bit), publicKey)).toBe(false);
-    for (let bit = 0; bit < 256; bit += 3)
+    for (let bit = 0; bit < 256; bit += 13)
       expect(crypto.ed25519Verify(signature, message, flip(publicKey, bit))).toBe(false);
   });
 
