@@ -1,0 +1,68 @@
+/**
+ * The wasm engine: tfjs core, layers and the wasm backend, with our training kernels in place of slow ones.
+ * Modules load on first use, so that commands which train nothing start fast.
+ */
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import type * as Core from '@tensorflow/tfjs-core';
+import type * as Layers from '@tensorflow/tfjs-layers';
+import { TributaryError } from '@tributary/protocol';
+import { installChainedOps } from './chained-ops.ts';
+import { CHECKED_VERSION, type TrainingKernel } from './kernels/kernel.ts';
+import { TRAINING_KERNELS } from './kernels/table.ts';
+
+export interface Engine {
+  /** What rounds and partners are shown. */
+  readonly name: 'wasm';
+  readonly simd: boolean;
+  readonly tf: typeof Core;
+  readonly layers: typeof Layers;
+}
+
+let loading: Promise<Engine> | undefined;
+
+/**
+ * Loads the engine once per thread.
+ * @throws TributaryError training-failed when wasm cannot be used; there is no silent fall to the cpu backend.
+ */
+export function loadEngine(): Promise<Engine> {
+  loading ??= start(TRAINING_KERNELS);
+  return loading;
+}
+
+async function start(kernels: readonly TrainingKernel[]): Promise<Engine> {
+  const tf = await import('@tensorflow/tfjs-core');
+  const layers = await import('@tensorflow/tfjs-layers');
+  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+  wasm.setWasmPaths(dirname(entry) + sep);
+  if (wasm.version_wasm !== CHECKED_VERSION)
+    throw new TributaryError(
+      'training-failed',
+      `The training kernels are checked against tfjs ${CHECKED_VERSION}, installed is ${wasm.version_wasm}.`,
+    );
+  installChainedOps(tf);
+  for (const kernel of kernels) register(tf, kernel);
+  tf.enableProdMode();
+  const chosen = await tf.setBackend('wasm').catch(() => false);
+  await tf.ready();
+  if (!chosen || tf.getBackend() !== 'wasm')
+    throw new TributaryError(
+      'training-failed',
+      `The wasm backend of tfjs did not start; the backend is "${tf.getBackend()}".`,
+    );
+  return { name: 'wasm', simd: (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) as boolean, tf, layers };
+}
+
+/** Must happen before the backend starts: starting it binds the stock kernels to the wasm module. */
+function register(tf: typeof Core, kernel: TrainingKernel): void {
+  const stock = (name: string) => {
+    const config = tf.getKernel(name, 'wasm');
+    if (!config) throw new TributaryError('training-failed', `The wasm backend has no kernel ${name}.`);
+    return config.kernelFunc;
+  };
+  const replaced = tf.getKernel(kernel.name, 'wasm');
+  const kernelFunc = kernel.build(stock) as unknown as Core.KernelFunc;
+  if (replaced) tf.unregisterKernel(kernel.name, 'wasm');
+  tf.registerKernel({ ...replaced, kernelName: kernel.name, backendName: 'wasm', kernelFunc });
+}

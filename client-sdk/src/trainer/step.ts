@@ -1,0 +1,56 @@
+/** One optimiser step on one batch. */
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { Plan } from '@tributary/protocol';
+import type { Engine } from './engine.ts';
+import { type BatchSums, emptySums } from './heads.ts';
+import type { LocalModel } from './local-model.ts';
+import { createOptimizer } from './optimizers.ts';
+
+export interface Step {
+  /** Trains one batch (rows x row width) and returns its mean loss before the update, penalties included. */
+  train(values: Float32Array, labels: Float32Array): number;
+  dispose(): void;
+}
+
+export function createStep(engine: Engine, model: LocalModel, training: Plan['training']): Step {
+  const { tf } = engine;
+  const optimizer = createOptimizer(engine, training.optimizer, model.trained);
+  const variables = model.trained.map((variable) => variable.read() as Variable);
+  return {
+    train: (values, labels) =>
+      tf.tidy(() => {
+        const inputs = tf.tensor(values, [labels.length, ...model.inputShape], 'float32');
+        const sums = emptySums();
+        let penalised = false;
+        const { value, grads } = tf.variableGrads(() => {
+          const loss = headLoss(engine, model, model.forward(inputs, true), labels, sums);
+          const penalty = model.penalty();
+          penalised = penalty !== undefined;
+          return (penalty ? tf.add(loss, penalty) : loss) as Scalar;
+        }, variables);
+        optimizer.apply(grads);
+        return penalised ? value.dataSync()[0]! : sums.loss / labels.length;
+      }),
+    dispose: () => optimizer.dispose(),
+  };
+}
+
+/** The head as one taped operation: its gradient is ready when its value is. */
+function headLoss(
+  { tf }: Engine,
+  model: LocalModel,
+  outputs: Tensor,
+  labels: Float32Array,
+  sums: BatchSums,
+): Tensor {
+  const op = tf.customGrad((...taped) => {
+    const logits = taped[0] as Tensor;
+    const gradient = new Float32Array(logits.size);
+    model.head(logits.dataSync() as Float32Array, labels, model.units, sums, gradient);
+    return {
+      value: tf.scalar(sums.loss / labels.length),
+      gradFunc: () => tf.tensor(gradient, logits.shape, 'float32'),
+    };
+  });
+  return op(outputs);
+}

@@ -1,0 +1,93 @@
+/** The built-in Trainer: tfjs on wasm in a worker thread that can be ended at any instant. */
+import { TributaryError } from '@tributary/protocol';
+import type { DataSource } from '../data/dataset.ts';
+import type { WorkerRequest } from './messages.ts';
+import type { EvaluationTask, Trainer } from './port.ts';
+import { type Answer, startThread, type TrainingThread } from './thread.ts';
+
+export interface TfjsTrainerOptions {
+  readonly data: DataSource;
+  /** Folder that relative paths in `data` start from. */
+  readonly folder: string;
+}
+
+/**
+ * Starts the training thread and its engine; the data is read when the first task says which features it wants.
+ * Tasks run one after the other. A thread that crashed or was aborted is replaced by the next task.
+ * @throws TributaryError training-failed when the engine does not start
+ */
+export async function createTfjsTrainer({ data, folder }: TfjsTrainerOptions): Promise<Trainer> {
+  let thread: TrainingThread = await startThread({ data, folder });
+  let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  async function run(task: EvaluationTask, request: WorkerRequest, onProgress = (_: number) => {}) {
+    const { signal } = task;
+    signal?.throwIfAborted();
+    if (closed) throw closedError();
+    if (!thread.alive) thread = await startThread({ data, folder });
+    const used = thread;
+    const onAbort = () => void used.end(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await used.ask(request, onProgress);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Waits for the task before, whatever became of it; an abort while waiting is not kept waiting. */
+  function queue<T>(signal: AbortSignal | undefined, job: () => Promise<T>): Promise<T> {
+    const result = last.then(job);
+    last = result.catch(() => {});
+    return signal ? Promise.race([result, aborted(signal, result)]) : result;
+  }
+
+  return {
+    engine: thread.engine,
+    train: (task) =>
+      queue(task.signal, async () => {
+        const { plan, seed, splitSeed, onProgress } = task;
+        const request: WorkerRequest = { kind: 'train', plan, weights: copyOf(task), seed, splitSeed };
+        const answer = expect('trained', await run(task, request, onProgress));
+        return { values: answer.values, samples: answer.samples, loss: answer.loss, holdout: answer.holdout };
+      }),
+    evaluate: (task) =>
+      queue(task.signal, async () => {
+        const request: WorkerRequest = { kind: 'evaluate', plan: task.plan, weights: copyOf(task) };
+        return expect('evaluated', await run(task, request)).evaluation;
+      }),
+    async close() {
+      closed = true;
+      await thread.end(closedError());
+    },
+  };
+}
+
+function closedError(): TributaryError {
+  return new TributaryError('training-failed', 'The trainer is closed.');
+}
+
+/** The caller keeps its weights: a copy is made to be transferred. */
+function copyOf({ weights }: EvaluationTask) {
+  return { tensors: weights.tensors, values: weights.values.slice() };
+}
+
+function expect<Kind extends Answer['kind']>(kind: Kind, answer: Answer): Extract<Answer, { kind: Kind }> {
+  if (answer.kind !== kind)
+    throw new TributaryError('training-failed', `The training thread answered ${answer.kind}, not ${kind}.`);
+  return answer as Extract<Answer, { kind: Kind }>;
+}
+
+/** Rejects when the signal fires, and never before `result` is settled otherwise. */
+function aborted(signal: AbortSignal, result: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    result.then(
+      () => signal.removeEventListener('abort', onAbort),
+      () => signal.removeEventListener('abort', onAbort),
+    );
+  });
+}

@@ -1,0 +1,62 @@
+/** Reading a topology as plain data, before tfjs sees it. */
+import { type Plan, TributaryError } from '@tributary/protocol';
+import type { Engine } from './engine.ts';
+
+export type Topology = Plan['model']['topology'];
+export interface Json {
+  [key: string]: unknown;
+}
+
+export interface LayerEntry {
+  readonly className: string;
+  readonly config: Json;
+}
+
+/** Where Keras configs hold further layers: containers, wrappers, recurrent cells. */
+const NESTED = ['layers', 'layer', 'cell', 'cells', 'forward_layer', 'backward_layer'] as const;
+
+/** Every layer of a topology in order, nested ones after the layer that holds them. */
+export function layersIn(topology: Topology): LayerEntry[] {
+  const found: LayerEntry[] = [];
+  const visit = (node: unknown): void => {
+    const children = Array.isArray(node) ? node : [node];
+    for (const child of children) {
+      const { class_name: className, config } = (child ?? {}) as Json;
+      if (typeof className !== 'string' || !isObject(config))
+        throw new TributaryError('plan-invalid', 'model.topology: a layer is not {class_name, config}.');
+      found.push({ className, config });
+      for (const key of NESTED) if (config[key] !== undefined && config[key] !== null) visit(config[key]);
+    }
+  };
+  const root = topology.config;
+  const layers = Array.isArray(root) ? root : isObject(root) ? root.layers : undefined;
+  if (!Array.isArray(layers) || layers.length === 0)
+    throw new TributaryError('plan-invalid', 'model.topology.config has no layers.');
+  visit(layers);
+  return found;
+}
+
+/** @throws TributaryError plan-invalid for layers that tfjs does not have, cannot train, or would repeat randomness. */
+export function checkLayers(engine: Engine, topology: Topology): void {
+  const known = engine.tf.serialization.SerializationMap.getMap().classNameMap;
+  const names = new Set<unknown>();
+  for (const { className, config } of layersIn(topology)) {
+    const refuse = (why: string): never => {
+      throw new TributaryError('plan-invalid', `model layer "${config.name ?? className}": ${why}.`);
+    };
+    if (className === 'Lambda') refuse('Lambda carries code, and plans are data');
+    if (!known[className]) refuse(`tfjs has no layer class ${className}`);
+    if (typeof config.name !== 'string' || !/^[\w.-]{1,100}$/.test(config.name))
+      refuse('a name is 1 to 100 letters, digits, ".", "_" or "-"');
+    if (names.has(config.name)) refuse('two layers have this name');
+    names.add(config.name);
+    if ([config.dilation_rate].flat().some((rate) => Number(rate ?? 1) > 1))
+      refuse(`dilation_rate ${JSON.stringify(config.dilation_rate)} has no gradient in tfjs`);
+    if (/Dropout|Noise/.test(className) && config.seed !== undefined && config.seed !== null)
+      refuse('a seed would repeat the same mask at every step; leave it out');
+  }
+}
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
