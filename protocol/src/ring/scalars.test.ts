@@ -60,9 +60,12 @@ describe('Scalars', () => {
     );
   });
 
-  it('refuse limbs that no honest members can sum to', () => {
-    const words = new Uint32Array(layout.length).fill(0xffff_ffff);
-    expect(() => decodeScalarSum(words, layout, 0, 128, 1)).toThrow(
+  it.each([65_534, 65_535])('refuse a limb (word %d) that no honest members can sum to', (limb) => {
+    const words = new Uint32Array(layout.length);
+    words[limb] = 3 * (2 ** 24 - 1);
+    expect(() => decodeScalarSum(words, layout, 0, 3, 1)).not.toThrow();
+    words[limb]!++;
+    expect(() => decodeScalarSum(words, layout, 0, 3, 1)).toThrow(
       expect.objectContaining({ code: 'sum-corrupt' }),
     );
   });
