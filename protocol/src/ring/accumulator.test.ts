@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { portableCrypto } from '../crypto/index.ts';
 import { nodeCrypto } from '../crypto/node.ts';
 import { createAccumulator, type Engine, nativeEngine } from './index.ts';
@@ -126,6 +126,22 @@ describe('Accumulator', () => {
         },
       ),
     );
+  });
+
+  it('falls back to the plain engine where the host has no WebAssembly', async () => {
+    vi.stubGlobal('WebAssembly', undefined);
+    vi.resetModules();
+    try {
+      const ring = await import('./index.ts');
+      const vector = ring.createAccumulator(4);
+      expect([ring.nativeEngine, vector.engine, ring.createAccumulator(4, 'wasm').engine]).toEqual(
+        Array(3).fill('plain'),
+      );
+      vector.subtract(Uint8Array.of(1, 0, 0, 0), 3);
+      expect(Array.from(vector.words)).toEqual([0, 0, 0, 0xffff_ffff]);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it.each([0, -1, 1.5, Number.NaN])('refuses a length of %d', (length) => {

@@ -5,7 +5,7 @@
 import { TributaryError } from '../errors.ts';
 
 /** Words from one sentinel to the next. */
-export const SPACING = 65_536;
+const SPACING = 65_536;
 const PER_BLOCK = SPACING - 1;
 
 export interface Layout {
