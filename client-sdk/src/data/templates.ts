@@ -1,0 +1,68 @@
+/** The commented YAML files that a split writes for people to read and change. */
+import type { Plan } from '@tributary/protocol';
+import { stringify } from 'yaml';
+
+export interface NodeFile {
+  readonly name: string;
+  readonly images: string;
+  readonly labels: string;
+  readonly minRoster: number;
+}
+
+/** node.yaml: one partner's data and policy. */
+export function nodeYaml({ name, images, labels, minRoster }: NodeFile): string {
+  const three =
+    minRoster === 3 ? ' Three partners: no drop-out survived, and two partners together know the third.' : '';
+  return `\
+name: ${name}            # for people
+state: ./state             # identity (encrypted), pins, ledger; made by \`tributary node init\`
+data:                      # paths are relative to this file; the rows never leave this machine
+  kind: idx
+  images: ${images}
+  labels: ${labels}
+policy:                    # default deny; only this file and its owner decide
+  plans: ask               # ask | [ {plan: HASH} | {topology: HASH} ] ; anything else is refused
+  aggregation: secure      # secure | allow-plain (tests only)
+  minRoster: ${minRoster}             # fewer members than this and this node refuses.${three}
+  minSum: 3                # fewer survivors in a sum than this and this node does not unmask it
+  collusion: 1             # partners assumed to work together with the coordinator
+  maxRounds: 100           # of one run
+`;
+}
+
+const indented = (value: unknown, spaces: number): string =>
+  stringify(value, { lineWidth: 0 }).trimEnd().replaceAll(/^/gm, ' '.repeat(spaces));
+
+/** plan.yaml: says the same as the digits plan given, and why. */
+export function planYaml(plan: Plan): string {
+  const { training, aggregation, cohort, features } = plan;
+  return `\
+# A training plan: data, never code. Start it with \`tributary runs start plan.yaml\`; partners approve its hash.
+name: ${plan.name}
+description: ${plan.description}
+model:
+  topology:                # tfjs layers, as model.toJSON(null, false) writes it; initial weights come from the seed
+${indented(plan.model.topology, 4)}
+features:                  # every partner prepares its rows alike
+${indented(features, 2)}
+training:
+  optimizer:
+${indented(training.optimizer, 4)}
+  loss: ${training.loss}
+  metrics: [${training.metrics.join(', ')}]      # measured on the hold-outs; only their sum over all partners is seen
+  epochs: ${training.epochs}                # passes over a partner's own rows in one round
+  batchSize: ${training.batchSize}
+aggregation:
+  mode: secure             # the coordinator learns the sum and nothing else
+  strategy: { name: fedavg }
+  clip: ${aggregation.clip}                 # L2 bound on one partner's update; a longer one is scaled down
+  weightCap: ${aggregation.weightCap}          # a partner's rows count at most this much; best just above the largest partner
+  weights: exact           # exact | bucketed | uniform
+  collusion: ${aggregation.collusion}             # partners assumed to work together with the coordinator
+cohort:
+  min: ${cohort.min}                   # fewer and a round does not start
+rounds: ${plan.rounds}
+holdout: ${plan.holdout}               # share of each partner's rows kept aside to measure the incoming model
+seed: ${plan.seed}                    # of the initial weights; each partner's own randomness is its own
+`;
+}
