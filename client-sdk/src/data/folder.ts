@@ -96,7 +96,7 @@ async function loadDecoder(importSharp: () => Promise<{ default: Decode }>): Pro
   } catch (cause) {
     throw new TributaryError(
       'data-invalid',
-      'Image folders need the optional package sharp, which is missing.',
+      'Image folders need the optional package sharp, which is missing or does not load.',
       {
         cause,
         remedy: 'Run `npm install sharp@0.35.5`, or convert the images to IDX files.',

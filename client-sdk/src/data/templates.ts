@@ -1,6 +1,6 @@
 /** The commented YAML files that a split writes for people to read and change. */
 import type { Plan } from '@tributary/protocol';
-import { stringify } from 'yaml';
+import { Document, isScalar, visit } from 'yaml';
 
 export interface NodeFile {
   readonly name: string;
@@ -30,10 +30,21 @@ policy:                    # default deny; only this file and its owner decide
 `;
 }
 
-const indented = (value: unknown, spaces: number): string =>
-  stringify(value, { lineWidth: 0 }).trimEnd().replaceAll(/^/gm, ' '.repeat(spaces));
+/** As YAML, lists of plain values on one line. */
+function indented(value: unknown, spaces: number): string {
+  const document = new Document(value);
+  visit(document, {
+    Seq: (_, list) => {
+      list.flow = list.items.every(isScalar);
+    },
+  });
+  return document
+    .toString({ lineWidth: 0, flowCollectionPadding: false })
+    .trimEnd()
+    .replaceAll(/^/gm, ' '.repeat(spaces));
+}
 
-/** plan.yaml: says the same as the digits plan given, and why. */
+/** plan.yaml: a plan that `digitsPlan` made, with the reasons. What it leaves out is at its default. */
 export function planYaml(plan: Plan): string {
   const { training, aggregation, cohort, features } = plan;
   return `\
