@@ -1,0 +1,18 @@
+/** What the owner of a node allows. */
+export {
+  type Approvals,
+  type Decision,
+  hashesOf,
+  judge,
+  type PlanHashes,
+  type Refusal,
+  type Verdict,
+} from './judge.ts';
+export {
+  AllowedPlan,
+  type EvaluatorPolicy,
+  type PartnerPolicy,
+  type Policy,
+  parsePolicy,
+} from './policy.ts';
+export { policyRemarks } from './remarks.ts';
