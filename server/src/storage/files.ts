@@ -1,0 +1,77 @@
+/** What blobs and spool share: private files that are durable once they bear their name, and typed faults. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, renameSync } from 'node:fs';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TributaryError } from '@tributary/protocol';
+
+/** Ends the names of files that are still being written. */
+const PART = '.part';
+/** Only the coordinator's own user may read what partners send. */
+export const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+
+const HASH = /^[0-9a-f]{64}$/;
+const KEY = /^[A-Za-z0-9_-]{43}$/;
+
+/** @returns `text`, safe as a file name. @throws malformed, so that nothing climbs out of its folder. */
+export function requireHash(text: string): string {
+  if (HASH.test(text)) return text;
+  throw new TributaryError('malformed', `Not a SHA-256 in lower-case hex: ${preview(text)}.`);
+}
+
+/** @returns `text`, safe as a file name. @throws malformed */
+export function requireKey(text: string): string {
+  if (KEY.test(text)) return text;
+  throw new TributaryError('malformed', `Not an identity key in base64url: ${preview(text)}.`);
+}
+
+function preview(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}
+
+/** A name beside `path` that no other writer has, and that `removeStrays` finds after a crash. */
+export function partOf(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}${PART}`;
+}
+
+/** Makes the folder, durably. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+  if (first) await syncFolder(dirname(first));
+}
+
+/** Deletes what a crash left half written. Only at start: nobody may be writing. */
+export async function removeStrays(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (name.endsWith(PART)) await rm(join(folder, name));
+}
+
+/**
+ * Gives a synced file its final name, durably, unless the name is taken.
+ * @returns whether it did. Test and rename are one step of this process, the only one that writes in the folder.
+ */
+export async function publish(part: string, path: string): Promise<boolean> {
+  if (existsSync(path)) return false;
+  renameSync(part, path);
+  await syncFolder(dirname(path));
+  return true;
+}
+
+/** A new name is durable only when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open folders; NTFS journals names by itself.
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Faults of the file system as storage-failed; what is typed already passes. */
+export function asFileError(cause: unknown, what: string): TributaryError {
+  if (cause instanceof TributaryError) return cause;
+  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  return new TributaryError('storage-failed', `${what}: ${code}.`, { cause });
+}

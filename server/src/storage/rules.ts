@@ -1,0 +1,51 @@
+/** Refusals that every Store adapter words alike, and the rules about a journal's numbers. */
+import { TributaryError } from '@tributary/protocol';
+import type { JournalEntry, Snapshot } from './ports.ts';
+
+/** Where a run's journal stands: seq of its last entry, or of its snapshot, or 0; and of its snapshot, or 0. */
+export interface JournalHead {
+  readonly last: number;
+  readonly snapshot: number;
+}
+
+export function requireEpoch(stored: number, given: number): void {
+  if (stored !== given)
+    throw new TributaryError('conflict', `The store is at epoch ${stored}, this writer at ${given}.`, {
+      remedy: 'Another coordinator took over, or a backup was restored: stop this process.',
+    });
+}
+
+/** @returns the head after the entry. @throws conflict unless it continues the journal without a gap. */
+export function appendEntry(head: JournalHead, entry: Pick<JournalEntry, 'run' | 'seq'>): JournalHead {
+  if (entry.seq !== head.last + 1)
+    throw new TributaryError(
+      'conflict',
+      `Journal of run ${entry.run}: entry ${entry.seq} does not follow ${head.last}.`,
+    );
+  return { ...head, last: entry.seq };
+}
+
+/** @returns the head after the snapshot. @throws conflict when it is older than the last one or ahead of the journal. */
+export function replaceSnapshot(head: JournalHead, snapshot: Pick<Snapshot, 'run' | 'seq'>): JournalHead {
+  if (snapshot.seq < head.snapshot || snapshot.seq > head.last)
+    throw new TributaryError(
+      'conflict',
+      `Journal of run ${snapshot.run}: a snapshot at ${snapshot.seq} is outside ${head.snapshot}..${head.last}.`,
+    );
+  return { ...head, snapshot: snapshot.seq };
+}
+
+export const refusals = {
+  unknownRun: (run: string) => new TributaryError('not-found', `There is no run ${run}.`),
+  roundTaken: (run: string, round: number) =>
+    new TributaryError('conflict', `Round ${round} of run ${run} is published already.`),
+  otherUpdate: (attempt: string, member: string) =>
+    new TributaryError(
+      'conflict',
+      `Member ${member} already sent another update for attempt ${attempt}: the first one counts.`,
+    ),
+  tokenTaken: (name: string) => new TributaryError('conflict', `There is a token named ${name} already.`),
+  partnerTaken: (name: string) => new TributaryError('conflict', `There is a partner named ${name} already.`),
+  invite: () => new TributaryError('invite-invalid', 'The invite is unknown, used or expired.'),
+  keyTaken: () => new TributaryError('conflict', 'This identity key is enrolled already.'),
+};
