@@ -1,0 +1,266 @@
+/**
+ * The coordinator: brings sessions, storage, aggregation and the pure round machine together. Whatever enters becomes an
+ * input of a run's machine; whatever the machine asks for is carried out here.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  asTributaryError,
+  type ClientMessage,
+  type Identity,
+  type ServerMessage,
+  TributaryError,
+  toBase64,
+} from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
+import * as secagg from '@tributary/protocol/secagg';
+import type { Logger } from 'pino';
+import type { Aggregation } from '../aggregation/index.ts';
+import {
+  gather,
+  type Invitee,
+  type RoundInput,
+  requireAwaitedUpdate,
+  select,
+  waitingFor,
+} from '../round/index.ts';
+import type { Blobs, PartnerRow, Spool, Store } from '../storage/ports.ts';
+import type { Sessions } from '../transport/ws/sessions.ts';
+import { createPerformer, lengthOf } from './effects.ts';
+import { createEvaluations, type Evaluations } from './evaluations.ts';
+import { emit, judge, type LiveRun, noteMove } from './live-run.ts';
+import { createLoop, type Loop } from './loop.ts';
+
+export interface CoordinatorDeps {
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly spool: Spool;
+  readonly aggregation: Aggregation;
+  readonly identity: Identity;
+  readonly epoch: number;
+  readonly log: Logger;
+  /** Path of a model's file, for the aggregation worker. */
+  readonly blobPath: (hash: string) => string;
+  /** A new model, as its file: kept in memory for the downloads that follow at once. */
+  readonly onModel: (hash: string, file: Buffer) => void;
+}
+
+export interface Coordinator {
+  readonly runs: ReadonlyMap<string, LiveRun>;
+  readonly evaluations: Evaluations;
+  adopt(run: LiveRun): void;
+  submit(run: LiveRun, input: RoundInput): Promise<void>;
+  /** Wired to the sessions. */
+  useSessions(sessions: Sessions): void;
+  connected(member: PartnerRow): Promise<void>;
+  disconnected(key: string): void;
+  message(member: string, message: ClientMessage): Promise<void>;
+  /** Bytes that the update of this member has, if the coordinator is waiting for it. @throws wrong-attempt, wrong-phase, late */
+  expectUpdate(attempt: string, member: string): { bytes: number };
+  updateReceived(update: { attempt: string; member: string; sha256: string; bytes: number }): Promise<void>;
+  /** Some bytes of an update arrived: progress, so that a slow link is not taken for a silent one. */
+  updateProgress(attempt: string): void;
+  modelSent(hash: string, bytes: number): void;
+  isConnected(key: string): boolean;
+  stop(): Promise<void>;
+}
+
+export function createCoordinator(deps: CoordinatorDeps): Coordinator {
+  const { store, log } = deps;
+  const runs = new Map<string, LiveRun>();
+  /** Connected active partners (not evaluators) by key. */
+  const partners = new Map<string, PartnerRow>();
+  let sessions: Sessions | null = null;
+  let stopping = false;
+
+  const send = (to: string, message: ServerMessage): void => {
+    sessions?.send(to, message);
+  };
+  const evaluations = createEvaluations(store, deps.epoch, send);
+  const loop: Loop = createLoop({
+    store,
+    crypto: nodeCrypto,
+    identity: deps.identity,
+    epoch: () => deps.epoch,
+    now: Date.now,
+    perform: (run, effect) => perform(run, effect),
+    after,
+  });
+
+  const perform = createPerformer({ ...deps, send, evaluations, submit, submitQuietly });
+
+  function submit(run: LiveRun, input: RoundInput): Promise<void> {
+    return loop.submit(run, input);
+  }
+
+  /** For inputs that nobody waits for. */
+  function submitQuietly(run: LiveRun, input: RoundInput): void {
+    submit(run, input).catch((error) => {
+      if (!stopping)
+        log.error({ run: run.state.id, input: input.type, err: asTributaryError(error) }, 'input not taken');
+    });
+  }
+
+  /** After each turn: patience is judged anew, and a gathering run may open its next attempt. */
+  function after(run: LiveRun): void {
+    if (run.timer) clearTimeout(run.timer);
+    run.timer = null;
+    if (stopping) return;
+    const now = Date.now();
+    noteMove(run, now);
+    const { stage } = run.state;
+    if (stage.kind === 'ended') {
+      run.events.end();
+      return;
+    }
+    if (stage.kind === 'gathering') considerOpening(run, now);
+    if (stage.kind === 'attempt') armPatience(run, now);
+  }
+
+  function armPatience(run: LiveRun, now: number): void {
+    const verdict = judge(run, now);
+    if (verdict.kind === 'wait') wakeAt(run, verdict.until, now);
+    else submitQuietly(run, { type: 'close', why: verdict.why });
+  }
+
+  function wakeAt(run: LiveRun, at: number, now: number): void {
+    if (run.timer) clearTimeout(run.timer);
+    run.timer = setTimeout(() => after(run), Math.min(Math.max(1, at - now), 2 ** 31 - 1));
+  }
+
+  function considerOpening(run: LiveRun, now: number): void {
+    const connected: Invitee[] = [...partners.values()].map(({ key, name }) => ({ member: key!, name }));
+    const gathering = gather(run.state, connected);
+    if (!gathering.enough) {
+      run.readySince = null;
+      const words = waitingFor(run.state, gathering);
+      if (words !== run.waiting) emit(run, now, 'waiting', { reason: words });
+      run.waiting = words;
+      return;
+    }
+    run.waiting = '';
+    run.readySince ??= now;
+    const graceOver = run.readySince + run.state.plan.timing.grace * 1000;
+    const due = Math.max(run.retryAt, gathering.undecided > 0 ? graceOver : 0);
+    if (now < due) {
+      wakeAt(run, due, now);
+      return;
+    }
+    if (run.opening) return;
+    run.opening = true;
+    run.readySince = null;
+    const nonce = toBase64(randomBytes(16));
+    const invited = select(run.state, gathering.eligible);
+    submit(run, { type: 'open', nonce, epoch: deps.epoch, invited })
+      .catch((error) => log.error({ run: run.state.id, err: asTributaryError(error) }, 'no attempt opened'))
+      .finally(() => {
+        run.opening = false;
+      });
+  }
+
+  function runOfAttempt(attempt: string): LiveRun {
+    for (const run of runs.values()) {
+      const { stage } = run.state;
+      if ((stage.kind === 'attempt' || stage.kind === 'summing') && stage.open.secagg.attempt === attempt)
+        return run;
+    }
+    throw new TributaryError('wrong-attempt', `Attempt ${attempt.slice(0, 12)} is not open.`);
+  }
+
+  function requireRun(id: string): LiveRun {
+    const run = runs.get(id);
+    if (!run) throw new TributaryError('not-found', `No run ${id}.`);
+    return run;
+  }
+
+  return {
+    runs,
+    evaluations,
+    submit,
+    useSessions(given) {
+      sessions = given;
+    },
+    adopt(run) {
+      runs.set(run.state.id, run);
+      for (const key of partners.keys())
+        send(key, { type: 'proposal', run: run.state.id, plan: run.state.plan });
+      evaluations.request(run.state, 0, run.initialModel);
+      after(run);
+    },
+    async connected(member) {
+      const key = member.key!;
+      if (member.role === 'evaluator') {
+        await evaluations.connected(key, member.name, runs.values());
+        return;
+      }
+      partners.set(key, member);
+      for (const run of runs.values()) {
+        const { stage, id, plan } = run.state;
+        if (stage.kind === 'ended') continue;
+        send(key, { type: 'proposal', run: id, plan });
+        if (stage.kind === 'attempt' && stage.open.names[key] !== undefined)
+          for (const message of secagg.resend(stage.open.secagg, key)) send(key, message);
+      }
+    },
+    disconnected(key) {
+      partners.delete(key);
+      evaluations.disconnected(key);
+      for (const run of runs.values()) if (run.state.stage.kind === 'gathering') after(run);
+    },
+    async message(member, message) {
+      switch (message.type) {
+        case 'consent':
+        case 'decline': {
+          const run = requireRun(message.run);
+          if (message.plan !== run.state.planHash)
+            throw new TributaryError(
+              'conflict',
+              `Run ${message.run} has plan ${run.state.planHash}, not ${message.plan}.`,
+            );
+          if (message.type === 'consent') return submit(run, { type: 'consent', member });
+          return submit(run, { type: 'decline', member, code: message.code, reason: message.reason });
+        }
+        case 'progress': {
+          const run = runOfAttempt(message.attempt);
+          if (message.twentieths <= (run.progress.get(member) ?? -1)) return;
+          run.progress.set(member, message.twentieths);
+          emit(run, Date.now(), 'progress', {
+            member,
+            name: partners.get(member)?.name,
+            twentieths: message.twentieths,
+          });
+          return after(run);
+        }
+        case 'evaluation':
+          return evaluations.receive(member, message, requireRun(message.run));
+        default:
+          return submit(runOfAttempt(message.attempt), { type: message.type, member, message } as RoundInput);
+      }
+    },
+    expectUpdate(attempt, member) {
+      const run = runOfAttempt(attempt);
+      const { stage } = run.state;
+      if (stage.kind !== 'attempt')
+        throw new TributaryError('late', 'The survivors of this attempt are fixed already.');
+      requireAwaitedUpdate(stage.open, member);
+      return { bytes: 4 * lengthOf(run) };
+    },
+    updateReceived({ attempt, member, sha256, bytes }) {
+      return submit(runOfAttempt(attempt), { type: 'update', attempt, member, sha256, bytes });
+    },
+    updateProgress(attempt) {
+      after(runOfAttempt(attempt));
+    },
+    modelSent(hash, bytes) {
+      for (const run of runs.values()) if (run.state.head.model === hash) run.bytesDown += bytes;
+    },
+    isConnected: (key) => sessions?.has(key) ?? false,
+    async stop() {
+      stopping = true;
+      for (const run of runs.values()) {
+        if (run.timer) clearTimeout(run.timer);
+        run.events.end();
+      }
+      await loop.idle();
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/** Carries out what the round machine asked for. Nothing here is awaited by the loop; results come back as inputs. */
+import { asTributaryError, type ServerMessage, scalarNames, scalarScale } from '@tributary/protocol';
+import { layoutOf } from '@tributary/protocol/ring';
+import type { Logger } from 'pino';
+import type { Aggregation } from '../aggregation/index.ts';
+import type { Effect, RoundInput } from '../round/index.ts';
+import type { Blobs, Spool } from '../storage/ports.ts';
+import type { Evaluations } from './evaluations.ts';
+import { backOff, emit, type LiveRun } from './live-run.ts';
+
+export interface PerformerDeps {
+  readonly spool: Spool;
+  readonly blobs: Blobs;
+  readonly aggregation: Aggregation;
+  readonly evaluations: Evaluations;
+  readonly log: Logger;
+  /** Path of a model's file, for the aggregation worker. */
+  readonly blobPath: (hash: string) => string;
+  /** A new model, as its file: kept in memory for the downloads that follow at once. */
+  readonly onModel: (hash: string, file: Buffer) => void;
+  readonly send: (to: string, message: ServerMessage) => void;
+  readonly submit: (run: LiveRun, input: RoundInput) => Promise<void>;
+  /** For inputs that nobody waits for: a refusal is only logged. */
+  readonly submitQuietly: (run: LiveRun, input: RoundInput) => void;
+}
+
+/** Physical words of a run's vector. */
+export function lengthOf(run: LiveRun): number {
+  return layoutOf(run.state.parameters, scalarNames(run.state.plan).length).length;
+}
+
+export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Effect) => void {
+  const { spool, aggregation, log, evaluations, send, submit, submitQuietly } = deps;
+
+  async function sum(run: LiveRun, effect: Extract<Effect, { type: 'sum' }>): Promise<void> {
+    const { attempt, cohortSize, order } = effect;
+    const { plan, parameters, head } = run.state;
+    const { aggregation: rules } = plan;
+    try {
+      const answer = await aggregation.sum({
+        attempt,
+        parameters,
+        scales: scalarNames(plan).map(scalarScale),
+        coordinateBound: rules.coordinateBound ?? rules.clip,
+        weightCap: rules.weights === 'uniform' ? 1 : rules.weightCap,
+        strategy: rules.strategy.name,
+        survivors: effect.survivors.map((member) => ({ member, path: spool.path(attempt, member) })),
+        cohortSize,
+        order,
+        basePath: deps.blobPath(head.model),
+      });
+      const { sum: sumHash, weights, scalars, norm } = answer;
+      const file = Buffer.from(answer.file.buffer);
+      const model = await deps.blobs.put(file);
+      deps.onModel(model, file);
+      const result = { sum: sumHash, model, weights, scalars, norm };
+      await submit(run, { type: 'summed', attempt, result, bytesDown: run.bytesDown });
+    } catch (error) {
+      const { code, message } = asTributaryError(error);
+      submitQuietly(run, { type: 'sum-failed', attempt, code, reason: message });
+    }
+  }
+
+  return function perform(run: LiveRun, effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        for (const member of effect.to) send(member, effect.message);
+        return;
+      case 'fold': {
+        const { attempt, member } = effect;
+        const length = lengthOf(run);
+        // A fold that fails is made up for by the sum, which folds what is missing.
+        aggregation
+          .fold({ attempt, member, path: spool.path(attempt, member), length })
+          .catch((error) =>
+            log.warn({ attempt, member, err: error }, 'fold failed; the sum will fold again'),
+          );
+        return;
+      }
+      case 'sum':
+        sum(run, effect).catch((error) => log.error({ run: run.state.id, err: error }, 'sum failed'));
+        return;
+      case 'publish':
+        log.info(
+          { run: run.state.id, round: effect.record.round, model: effect.record.model },
+          'round published',
+        );
+        run.bytesDown = 0;
+        evaluations.request(run.state, effect.record.round, effect.record.model);
+        return;
+      case 'discard':
+        Promise.all([aggregation.discard(effect.attempt), spool.remove(effect.attempt)]).catch((error) =>
+          log.warn({ attempt: effect.attempt, err: error }, 'spool not removed'),
+        );
+        return;
+      case 'run-changed':
+        log.info({ run: run.state.id, status: run.state.status, reason: run.state.reason }, 'run');
+        return;
+      case 'event':
+        if (effect.kind === 'abandoned') {
+          backOff(run, Date.now());
+          log.warn({ run: run.state.id, ...effect.data }, 'attempt void');
+        }
+        emit(run, Date.now(), effect.kind, { ...effect.data });
+        return;
+      default:
+        effect satisfies never;
+    }
+  };
+}

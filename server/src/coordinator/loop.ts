@@ -1,0 +1,182 @@
+/**
+ * The only loop: take the inputs that are waiting -> step in memory -> one transaction for journal and rows -> effects ->
+ * acknowledge. An input that throws or changes nothing is never journalled; nothing is acknowledged before the commit.
+ */
+import { asTributaryError, type Crypto, type Identity } from '@tributary/protocol';
+import { type Effect, MACHINE_VERSION, type RoundInput, stateHash, step } from '../round/index.ts';
+import type { Commit, JournalEntry, RoundRow, RunRow, Snapshot, Store, UpdateRow } from '../storage/ports.ts';
+import type { LiveRun } from './live-run.ts';
+
+interface Waiting {
+  readonly run: LiveRun;
+  readonly input: RoundInput;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export interface Loop {
+  /** Resolves once the input is durable and its effects are under way. Rejects with the machine's refusal. */
+  submit(run: LiveRun, input: RoundInput): Promise<void>;
+  /** Resolves when nothing is waiting. */
+  idle(): Promise<void>;
+}
+
+export interface LoopDeps {
+  readonly store: Store;
+  readonly crypto: Crypto;
+  readonly identity: Identity;
+  readonly epoch: () => number;
+  readonly now: () => number;
+  /** Carries out what the machine asked for; after the commit, in order. */
+  readonly perform: (run: LiveRun, effect: Effect) => void;
+  /** After each turn of a run: timers, the next attempt. */
+  readonly after: (run: LiveRun) => void;
+}
+
+export function createLoop(deps: LoopDeps): Loop {
+  let queue: Waiting[] = [];
+  let turning: Promise<void> | null = null;
+  let time = 0;
+
+  async function turn(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue;
+      queue = [];
+      await takeBatch(batch);
+    }
+  }
+
+  async function takeBatch(batch: readonly Waiting[]): Promise<void> {
+    time = Math.max(time, deps.now());
+    const drafts = new Map<LiveRun, Draft>();
+    const accepted: Waiting[] = [];
+    for (const waiting of batch) {
+      const draft = drafts.get(waiting.run) ?? createDraft(waiting.run);
+      drafts.set(waiting.run, draft);
+      try {
+        take(draft, waiting.input, time, deps);
+        accepted.push(waiting);
+      } catch (error) {
+        waiting.reject(error);
+      }
+    }
+    const moved = [...drafts.values()];
+    try {
+      const commit = toCommit(moved, deps.epoch());
+      if (commit) await deps.store.commit(commit);
+    } catch (error) {
+      const refusal = asTributaryError(error);
+      for (const waiting of accepted) waiting.reject(refusal);
+      return;
+    }
+    for (const draft of moved) {
+      draft.run.state = draft.state;
+      draft.run.seq = draft.seq;
+    }
+    for (const draft of moved) {
+      for (const effect of draft.effects) deps.perform(draft.run, effect);
+      deps.after(draft.run);
+    }
+    for (const waiting of accepted) waiting.resolve();
+  }
+
+  return {
+    submit(run, input) {
+      return new Promise((resolve, reject) => {
+        queue.push({ run, input, resolve, reject });
+        // Everything that arrives in this tick shares one transaction.
+        turning ??= Promise.resolve()
+          .then(turn)
+          .finally(() => {
+            turning = null;
+          });
+      });
+    },
+    async idle() {
+      while (turning) await turning;
+    },
+  };
+}
+
+/** What a turn wants to make of one run. */
+interface Draft {
+  readonly run: LiveRun;
+  state: LiveRun['state'];
+  seq: number;
+  readonly journal: JournalEntry[];
+  readonly updates: UpdateRow[];
+  readonly rounds: RoundRow[];
+  readonly effects: Effect[];
+}
+
+function createDraft(run: LiveRun): Draft {
+  return { run, state: run.state, seq: run.seq, journal: [], updates: [], rounds: [], effects: [] };
+}
+
+function take(draft: Draft, input: RoundInput, time: number, deps: LoopDeps): void {
+  const { state, effects } = step(draft.state, input, time, deps);
+  draft.effects.push(...effects);
+  if (state === draft.state) return;
+  draft.state = state;
+  draft.seq++;
+  const { id } = state;
+  draft.journal.push({
+    run: id,
+    seq: draft.seq,
+    time,
+    machine: MACHINE_VERSION,
+    input,
+    stateHash: stateHash(deps.crypto, state),
+  });
+  if (input.type === 'update') {
+    const { attempt, member, sha256, bytes } = input;
+    draft.updates.push({ run: id, attempt, member, sha256, bytes, received: time });
+  }
+  for (const effect of effects)
+    if (effect.type === 'publish')
+      draft.rounds.push({
+        run: id,
+        round: effect.record.round,
+        record: effect.record,
+        transcript: effect.transcript,
+      });
+}
+
+function toCommit(drafts: readonly Draft[], epoch: number): Commit | null {
+  if (drafts.every((draft) => draft.journal.length === 0)) return null;
+  const published = drafts.filter((draft) => draft.rounds.length > 0 || draft.state.stage.kind === 'ended');
+  const snapshots: Snapshot[] = published.map(({ state, seq }) => ({
+    run: state.id,
+    seq,
+    machine: MACHINE_VERSION,
+    state,
+  }));
+  const changed = drafts.filter(
+    (draft) => draft.rounds.length > 0 || draft.effects.some((effect) => effect.type === 'run-changed'),
+  );
+  return {
+    epoch,
+    journal: drafts.flatMap((draft) => draft.journal),
+    updates: drafts.flatMap((draft) => draft.updates),
+    rounds: drafts.flatMap((draft) => draft.rounds),
+    runs: changed.map((draft) => toRow(draft.state, draft.run)),
+    snapshots,
+  };
+}
+
+export function toRow(state: LiveRun['state'], run: Pick<LiveRun, 'created' | 'initialModel'>): RunRow {
+  return {
+    id: state.id,
+    name: state.plan.name,
+    plan: state.plan,
+    planHash: state.planHash,
+    status: state.status,
+    reason: state.reason,
+    round: state.head.round,
+    initialModel: run.initialModel,
+    model: state.head.model,
+    weights: state.head.weights,
+    transcript: state.head.transcript,
+    created: run.created,
+  };
+}

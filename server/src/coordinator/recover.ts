@@ -1,0 +1,62 @@
+/** After a start: each open run as its snapshot and journal tell, replayed without carrying anything out. */
+import { asTributaryError, type Crypto, type Identity } from '@tributary/protocol';
+import type { Logger } from 'pino';
+import { MACHINE_VERSION, type RoundInput, type RunState, stateHash, step } from '../round/index.ts';
+import type { RunRow, Store } from '../storage/ports.ts';
+import { createLiveRun, type LiveRun } from './live-run.ts';
+
+export interface RecoverContext {
+  readonly store: Store;
+  readonly crypto: Crypto;
+  readonly identity: Identity;
+  readonly log: Logger;
+}
+
+/** Runs that are not over. The caller submits `restarted` to each before anything else. */
+export async function recoverRuns(context: RecoverContext): Promise<LiveRun[]> {
+  const rows = await context.store.runs();
+  const open = rows.filter((row) => row.status === 'waiting' || row.status === 'running');
+  return Promise.all(open.map((row) => recoverRun(row, context)));
+}
+
+async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun> {
+  const { store, log } = context;
+  const snapshot = await store.snapshot(row.id);
+  if (!snapshot) throw new Error(`Run ${row.id} has no snapshot.`);
+  let state = snapshot.state as RunState;
+  let { seq } = snapshot;
+  const entries = await store.journal(row.id);
+  for (const entry of entries) {
+    const next = replay(state, entry, context);
+    seq = entry.seq;
+    if (!next) {
+      log.error({ run: row.id, seq: entry.seq }, 'the journal does not replay: the open attempt is void');
+      seq = entries.at(-1)!.seq;
+      break;
+    }
+    state = next;
+  }
+  log.info({ run: row.id, round: state.head.round, replayed: entries.length }, 'run recovered');
+  return createLiveRun(state, seq, row.created, row.initialModel, Date.now());
+}
+
+/** Null when the entry is of another machine, is refused, or leads to another state than it did. */
+function replay(
+  state: RunState,
+  entry: {
+    readonly input: unknown;
+    readonly time: number;
+    readonly machine: number;
+    readonly stateHash: string;
+  },
+  { crypto, identity, log }: RecoverContext,
+): RunState | null {
+  if (entry.machine !== MACHINE_VERSION) return null;
+  try {
+    const next = step(state, entry.input as RoundInput, entry.time, { crypto, identity });
+    return stateHash(crypto, next.state) === entry.stateHash ? next.state : null;
+  } catch (error) {
+    log.error({ err: asTributaryError(error) }, 'a journal entry was refused in replay');
+    return null;
+  }
+}

@@ -1,0 +1,55 @@
+/** Who can take part now, and whether to open an attempt. Pure; connections and time come from the coordinator. */
+import type { Invitee } from './io.ts';
+import type { RunState } from './state.ts';
+
+export interface Gathering {
+  /** Partners that could be invited now. */
+  readonly eligible: readonly Invitee[];
+  /** Connected partners that have not answered the proposal yet. */
+  readonly undecided: number;
+  readonly enough: boolean;
+}
+
+/** @param connected active partners with a session, in any order. */
+export function gather(state: RunState, connected: readonly Invitee[]): Gathering {
+  const out = new Set([...state.sittingOut, ...state.excluded]);
+  const eligible = connected.filter(
+    ({ member }) => state.answers[member]?.kind === 'consent' && !out.has(member),
+  );
+  const undecided = connected.filter(({ member }) => !state.answers[member]).length;
+  return { eligible, undecided, enough: eligible.length >= state.plan.cohort.min };
+}
+
+/**
+ * The invitees of an attempt: all eligible ones, or `cohort.max` of them in an order that follows from the plan's seed
+ * and the round, so that a plan cannot favour a partner.
+ */
+export function select(state: RunState, eligible: readonly Invitee[]): Invitee[] {
+  const { max } = state.plan.cohort;
+  if (eligible.length <= max) return [...eligible];
+  const rank = (member: string): number =>
+    hash32(`${state.plan.seed}/${state.id}/${state.head.round}/${member}`);
+  return [...eligible].sort((a, b) => rank(a.member) - rank(b.member)).slice(0, max);
+}
+
+/** FNV-1a, 32 bits: an order, not a secret. */
+function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}
+
+/** In words, why no attempt is open. */
+export function waitingFor(state: RunState, gathering: Gathering): string {
+  const { min } = state.plan.cohort;
+  const declined = Object.values(state.answers).filter((answer) => answer.kind === 'decline').length;
+  const parts = [`${gathering.eligible.length} of ${min} partners are ready`];
+  if (gathering.undecided > 0) parts.push(`${gathering.undecided} have not answered`);
+  if (declined > 0) parts.push(`${declined} declined`);
+  if (state.sittingOut.length > 0)
+    parts.push(
+      `${state.sittingOut.length} sit out until the model changes, because they already sent a vector`,
+    );
+  if (state.excluded.length > 0) parts.push(`${state.excluded.length} are excluded from the next attempt`);
+  return parts.join('; ');
+}

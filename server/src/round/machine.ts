@@ -1,0 +1,88 @@
+/**
+ * The round machine: (state, input, now) -> { state, effects }. Pure: no clock, no randomness, no input or output.
+ * It throws a TributaryError for an input that it refuses and returns the same state for one that changes nothing;
+ * neither is journalled. Members are identity keys; who may send what was checked at the session.
+ */
+import { TributaryError } from '@tributary/protocol';
+import { advance, closePhase, openAttempt } from './attempt.ts';
+import type { RoundContext, RoundInput, Step } from './io.ts';
+import { fromMember } from './members.ts';
+import { publish, voidAttempt } from './outcome.ts';
+import type { Answer, RunState } from './state.ts';
+
+export function step(state: RunState, input: RoundInput, now: number, context: RoundContext): Step {
+  const unchanged: Step = { state, effects: [] };
+  if (state.stage.kind === 'ended') {
+    if (input.type === 'restarted' || input.type === 'close') return unchanged;
+    throw new TributaryError('wrong-phase', `Run ${state.id} is ${state.status}.`);
+  }
+  switch (input.type) {
+    case 'consent':
+      return answer(state, input.member, { kind: 'consent' });
+    case 'decline':
+      return answer(state, input.member, { kind: 'decline', code: input.code, reason: input.reason });
+    case 'open':
+      return openAttempt(state, input, now, context);
+    case 'advert':
+    case 'shares':
+    case 'agree':
+    case 'unmask':
+    case 'leave':
+    case 'update':
+      return advance(fromMember(state, input, context), context);
+    case 'close':
+      return advance(closePhase(state, input.why, context), context);
+    case 'summed': {
+      if (state.stage.kind !== 'summing' || state.stage.open.secagg.attempt !== input.attempt)
+        return unchanged;
+      return publish(state, state.stage.open, input, now, context);
+    }
+    case 'sum-failed': {
+      if (state.stage.kind !== 'summing' || state.stage.open.secagg.attempt !== input.attempt)
+        return unchanged;
+      return voidAttempt(state, state.stage.open, input.code, input.reason);
+    }
+    case 'cancel':
+      return cancel(state, input.by);
+    case 'restarted': {
+      if (state.stage.kind === 'gathering') return unchanged;
+      return voidAttempt(state, state.stage.open, 'unavailable', 'The coordinator was restarted.');
+    }
+    default:
+      return input satisfies never;
+  }
+}
+
+function answer(state: RunState, member: string, given: Answer): Step {
+  const before = state.answers[member];
+  if (before?.kind === given.kind && (given.kind === 'consent' || sameDecline(before, given)))
+    return { state, effects: [] };
+  return {
+    state: { ...state, answers: { ...state.answers, [member]: given } },
+    effects: [
+      {
+        type: 'event',
+        kind: given.kind,
+        data: { member, ...(given.kind === 'decline' ? { code: given.code, reason: given.reason } : {}) },
+      },
+    ],
+  };
+}
+
+function sameDecline(a: Answer, b: Answer): boolean {
+  return a.kind === 'decline' && b.kind === 'decline' && a.code === b.code && a.reason === b.reason;
+}
+
+function cancel(state: RunState, by: string): Step {
+  const reason = `Cancelled by ${by}.`;
+  const open = state.stage.kind === 'attempt' || state.stage.kind === 'summing' ? state.stage.open : null;
+  const voided = open ? voidAttempt(state, open, 'wrong-attempt', reason) : { state, effects: [] };
+  return {
+    state: { ...voided.state, status: 'cancelled', reason, stage: { kind: 'ended' } },
+    effects: [
+      ...voided.effects,
+      { type: 'run-changed' },
+      { type: 'event', kind: 'ended', data: { status: 'cancelled', reason } },
+    ],
+  };
+}

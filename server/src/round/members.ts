@@ -1,0 +1,110 @@
+/** Members' messages in an open attempt. */
+import { TributaryError } from '@tributary/protocol';
+import * as secagg from '@tributary/protocol/secagg';
+import { phaseEvent, send } from './effects.ts';
+import type { Effect, MemberInput, RoundContext, Step } from './io.ts';
+import { cohortOf, survivorsOf } from './lists.ts';
+import type { OpenAttempt, RunState } from './state.ts';
+
+/** Takes one message of a member into the attempt. @throws TributaryError, and then nothing has changed. */
+export function fromMember(state: RunState, input: MemberInput, context: RoundContext): Step {
+  const attempt = input.type === 'update' ? input.attempt : input.message.attempt;
+  if (state.stage.kind === 'gathering' || state.stage.kind === 'ended')
+    throw new TributaryError('wrong-attempt', `No attempt is open in run ${state.id}.`);
+  const { open } = state.stage;
+  if (open.secagg.attempt !== attempt)
+    throw new TributaryError('wrong-attempt', `Attempt ${attempt.slice(0, 12)} is over.`);
+  if (state.stage.kind === 'summing') {
+    if (input.type === 'update')
+      throw new TributaryError('late', 'The survivors of this attempt are fixed already.');
+    return { state, effects: [] };
+  }
+  const { member } = input;
+  const to = (next: secagg.ServerAttempt, more: Partial<OpenAttempt> = {}): RunState =>
+    next === open.secagg && Object.keys(more).length === 0
+      ? state
+      : { ...state, stage: { kind: 'attempt', open: { ...open, ...more, secagg: next } } };
+  switch (input.type) {
+    case 'advert':
+      return {
+        state: to(secagg.receiveAdvert(open.secagg, context, member, input.message.advert)),
+        effects: [progress(open, member)],
+      };
+    case 'shares':
+      return {
+        state: to(secagg.receiveDeals(open.secagg, context, member, input.message.deals)),
+        effects: [progress(open, member)],
+      };
+    case 'agree': {
+      const next = secagg.receiveAgreementSignature(open.secagg, context, member, input.message.signature);
+      const signatures = next === open.secagg ? null : secagg.agreement(next);
+      if (!signatures) return { state: to(next), effects: [] };
+      // The t-th signature: everybody in U3 may unmask now.
+      const to3 = survivorsOf(next).filter((survivor) => !next.left.includes(survivor));
+      const agreed = send(to3, { type: 'agreed', attempt, signatures: [...signatures] });
+      return { state: to(next), effects: [phaseEvent(state, { ...open, secagg: next }), agreed] };
+    }
+    case 'unmask':
+      return {
+        state: to(secagg.receiveUnmaskShares(open.secagg, context, member, input.message.shares)),
+        effects: [],
+      };
+    case 'update': {
+      const next = secagg.receiveUpdate(open.secagg, member, input.sha256);
+      if (next === open.secagg) return { state, effects: [] };
+      return {
+        state: to(next, { bytesUp: open.bytesUp + input.bytes }),
+        effects: [{ type: 'fold', attempt, member }, progress(open, member)],
+      };
+    }
+    case 'leave':
+      return leave(state, open, input);
+    default:
+      return input satisfies never;
+  }
+}
+
+function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, { type: 'leave' }>): Step {
+  const { member } = input;
+  const { code, reason, convict } = input.message;
+  const left = secagg.leave(open.secagg, member);
+  const accusations = { ...open.accusations };
+  for (const dealer of convict) accusations[dealer] = [...new Set([...(accusations[dealer] ?? []), member])];
+  const sittingOut = code === 'sits-out' ? [...new Set([...state.sittingOut, member])] : state.sittingOut;
+  // A policy that changed its mind is not asked again until the node consents again.
+  const declines = code === 'policy-refused' || code === 'approval-pending' || code === 'stranger-in-roster';
+  const answers = declines
+    ? { ...state.answers, [member]: { kind: 'decline' as const, code, reason } }
+    : state.answers;
+  return {
+    state: {
+      ...state,
+      sittingOut,
+      answers,
+      stage: { kind: 'attempt', open: { ...open, secagg: left, accusations } },
+    },
+    effects: [{ type: 'event', kind: 'left', data: { member, name: open.names[member], code, reason } }],
+  };
+}
+
+function progress(open: OpenAttempt, member: string): Effect {
+  return {
+    type: 'event',
+    kind: 'answered',
+    data: { member, name: open.names[member], phase: open.secagg.phase },
+  };
+}
+
+/** Before a byte of an upload is taken. @throws wrong-phase, late, wrong-attempt */
+export function requireAwaitedUpdate(open: OpenAttempt, member: string): void {
+  const { secagg: attempt } = open;
+  if (attempt.phase === 'advertise' || attempt.phase === 'share')
+    throw new TributaryError('wrong-phase', `Phase ${attempt.phase}: vectors are taken once U2 is frozen.`);
+  if (attempt.phase !== 'upload')
+    throw new TributaryError(
+      'late',
+      `Phase ${attempt.phase}: the survivors of this attempt are fixed already.`,
+    );
+  if (!cohortOf(attempt).includes(member) || attempt.left.includes(member))
+    throw new TributaryError('wrong-attempt', 'Only members of U2 that did not leave upload a vector.');
+}
