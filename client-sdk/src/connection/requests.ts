@@ -1,0 +1,53 @@
+/** The few requests of a node that has no session: enrolling, and asking who else is enrolled. */
+import {
+  EnrolResponse,
+  emptyDigest,
+  type Identity,
+  Member,
+  sign,
+  signRequest,
+  TributaryError,
+  utf8,
+  validate,
+} from '@tributary/protocol';
+import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import Type, { type Static, type TSchema } from 'typebox';
+import { httpSend } from './http.ts';
+
+const MAX_ANSWER = 4 * 1024 * 1024;
+const JSON_BODY = { 'content-type': 'application/json' } as const;
+
+/** Binds `identity` to the invite's secret. @throws invite-invalid, conflict, unavailable */
+export async function postEnrol(
+  base: URL,
+  coordinator: string,
+  secret: string,
+  identity: Identity,
+): Promise<EnrolResponse> {
+  const claim = { coordinator, secret, key: identity.id };
+  const signature = sign(nodeCrypto, identity, 'enrol', claim);
+  const body = utf8(JSON.stringify({ secret, key: identity.id, signature }));
+  const url = new URL('/v1/enrol', base);
+  const answer = await httpSend({ method: 'POST', url, headers: JSON_BODY, body, maxBytes: MAX_ANSWER });
+  return parse(EnrolResponse, answer, 'answer to the enrolment');
+}
+
+/** Everybody who is enrolled, as the coordinator says: names and keys to compare, never to trust. */
+export async function getMembers(base: URL, coordinator: string, identity: Identity): Promise<Member[]> {
+  const url = new URL('/v1/members', base);
+  const line = { method: 'GET', path: url.pathname, digest: emptyDigest(nodeCrypto) };
+  const nonce = nodeRandom(16);
+  const authorization = signRequest(nodeCrypto, identity, coordinator, line, Date.now(), nonce);
+  const answer = await httpSend({ method: 'GET', url, headers: { authorization }, maxBytes: MAX_ANSWER });
+  return parse(Type.Array(Member, { maxItems: 10_000 }), answer, 'list of members');
+}
+
+function parse<S extends TSchema>(schema: S, bytes: Uint8Array, what: string): Static<S> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    throw new TributaryError('malformed', `The coordinator's ${what} is not JSON.`);
+  }
+  return validate(schema, value, `The coordinator's ${what}`);
+}

@@ -1,0 +1,119 @@
+/**
+ * Plans that wait for the owner's word, and what was said: `approvals.json`. The running node writes what is pending,
+ * the command line writes decisions, the node notices.
+ */
+import { join } from 'node:path';
+import { Closed, Count, Hash, type Plan, TributaryError } from '@tributary/protocol';
+import Type, { type Static } from 'typebox';
+import type { Approvals, Decision, PlanHashes } from '../policy/index.ts';
+import { exclusively, readJson, writeJson } from './files.ts';
+
+const Approval = Closed({
+  plan: Hash,
+  topology: Hash,
+  state: Type.Enum(['pending', 'approved', 'refused']),
+  /** The run that first proposed it. */
+  run: Type.String({ maxLength: 100 }),
+  /** The plan itself, to read before deciding. */
+  body: Type.Unknown(),
+  /** Milliseconds since 1970. */
+  proposedAt: Count,
+  decidedAt: Type.Union([Count, Type.Null()]),
+});
+/** One plan that was proposed to a node whose policy says `plans: ask`. */
+export type Approval = Static<typeof Approval>;
+
+const ApprovalsFile = Closed({ plans: Type.Array(Approval) });
+
+/** Plans kept: the oldest refused or pending ones make room, so that proposals cannot fill the disk. */
+const KEPT = 50;
+
+export const approvalsPath = (folder: string): string => join(folder, 'approvals.json');
+
+/** All of them, oldest first, decided or not. */
+export async function listApprovals(folder: string): Promise<readonly Approval[]> {
+  return (await readJson(approvalsPath(folder), ApprovalsFile))?.plans ?? [];
+}
+
+/** Those that wait for the owner. */
+export async function listPending(folder: string): Promise<readonly Approval[]> {
+  return (await listApprovals(folder)).filter(({ state }) => state === 'pending');
+}
+
+/** What the owner decided, as the policy's judge wants it. */
+export async function loadDecisions(folder: string): Promise<Approvals> {
+  const decided = (await listApprovals(folder)).flatMap(({ plan, state }): [string, Decision][] =>
+    state === 'pending' ? [] : [[plan, state]],
+  );
+  return new Map(decided);
+}
+
+/** Notes a plan that waits. One that is known already stays as it is. */
+export async function notePending(
+  folder: string,
+  hashes: PlanHashes,
+  run: string,
+  plan: Plan,
+): Promise<void> {
+  await change(folder, (plans) => {
+    if (plans.some((known) => known.plan === hashes.plan)) return plans;
+    const room = plans.length < KEPT ? plans : withoutOldest(plans);
+    const entry: Approval = {
+      ...hashes,
+      state: 'pending',
+      run,
+      body: plan,
+      proposedAt: Date.now(),
+      decidedAt: null,
+    };
+    return [...room, entry];
+  });
+}
+
+function withoutOldest(plans: readonly Approval[]): readonly Approval[] {
+  const oldest =
+    plans.find(({ state }) => state === 'pending') ?? plans.find(({ state }) => state === 'refused');
+  return plans.filter((plan) => plan !== oldest);
+}
+
+/**
+ * The owner agrees to a plan: every run of exactly this plan.
+ * @param hash the plan's hash, or the first 8 or more digits of it.
+ * @throws not-found, conflict (several plans start like this)
+ */
+export function approve(folder: string, hash: string): Promise<Approval> {
+  return decide(folder, hash, 'approved');
+}
+
+/** The owner says no; overrides even a hash that the policy lists. See `approve`. */
+export function refuse(folder: string, hash: string): Promise<Approval> {
+  return decide(folder, hash, 'refused');
+}
+
+async function decide(folder: string, hash: string, state: Decision): Promise<Approval> {
+  let decided: Approval | undefined;
+  await change(folder, (plans) => {
+    const found = /^[0-9a-f]{8,64}$/.test(hash) ? plans.filter(({ plan }) => plan.startsWith(hash)) : [];
+    if (found.length > 1)
+      throw new TributaryError('conflict', `${found.length} plans start with ${hash}; give more digits.`);
+    const [chosen] = found;
+    if (!chosen)
+      throw new TributaryError('not-found', `No proposed plan starts with ${hash}.`, {
+        remedy: '`tributary node pending` shows the plans that wait; 8 digits of a hash are enough.',
+      });
+    decided = { ...chosen, state, decidedAt: Date.now() };
+    return plans.map((plan) => (plan === chosen ? decided! : plan));
+  });
+  return decided!;
+}
+
+async function change(
+  folder: string,
+  next: (plans: readonly Approval[]) => readonly Approval[],
+): Promise<void> {
+  await exclusively(approvalsPath(folder), async () => {
+    const before = await listApprovals(folder);
+    const after = next(before);
+    if (after !== before) await writeJson(approvalsPath(folder), { plans: after });
+  });
+}

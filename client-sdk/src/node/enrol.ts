@@ -1,0 +1,86 @@
+/** Joining a coordinator with a one-time invite. */
+import { decodeInvite, type Identity, type Member, TributaryError } from '@tributary/protocol';
+import { getMembers, postEnrol } from '../connection/requests.ts';
+import { requireSecureUrl } from '../connection/url.ts';
+import { type Enrolment, findEnrolment, saveEnrolment } from './enrolment.ts';
+import { createIdentity, loadIdentity, readIdentityKey } from './identity-file.ts';
+import { noteSeen } from './members.ts';
+
+export interface EnrolOptions {
+  /** The line that the operator sent. */
+  readonly invite: string;
+  /** State folder; made with mode 0700. */
+  readonly folder: string;
+  /** Encrypts the new key at rest; 8 characters or more. */
+  readonly passphrase: string;
+  /** Allows plain HTTP to another machine. */
+  readonly allowInsecure?: boolean;
+}
+
+export interface Enrolled {
+  readonly identity: Identity;
+  readonly enrolment: Enrolment;
+  /** Enrolled so far, this node included. None of them is accepted yet. */
+  readonly members: readonly Member[];
+}
+
+/**
+ * Makes this node's key, on this machine, and binds it to the invite. An enrolment that was interrupted can be tried
+ * again with the same folder and passphrase, even when the coordinator's answer got lost.
+ * @throws invite-invalid, conflict (the folder is enrolled already), forbidden (wrong passphrase), policy-refused (plain
+ * HTTP), unavailable
+ */
+export async function enrol(options: EnrolOptions): Promise<Enrolled> {
+  const { folder, passphrase, allowInsecure = false } = options;
+  const invite = decodeInvite(options.invite);
+  const base = requireSecureUrl(invite.url, allowInsecure);
+  const before = await findEnrolment(folder);
+  if (before)
+    throw new TributaryError(
+      'conflict',
+      `${folder} is enrolled with ${before.url} as ${before.name} already.`,
+      {
+        remedy: 'Use another state folder for another coordinator.',
+      },
+    );
+  const started = (await readIdentityKey(folder)) !== undefined;
+  if (!started && invite.expires <= Date.now())
+    throw new TributaryError(
+      'invite-invalid',
+      `The invite expired at ${new Date(invite.expires).toISOString()}.`,
+    );
+  const identity = started
+    ? await loadIdentity(folder, passphrase)
+    : await createIdentity(folder, passphrase);
+  const members = await bind(base, invite.key, invite.secret, identity, started);
+  const self = members.find((member) => member.key === identity.id);
+  if (self?.name !== invite.name || self.role !== invite.role)
+    throw new TributaryError('invite-invalid', `The coordinator does not list this node as ${invite.name}.`);
+  await noteSeen(folder, members);
+  const { url, key, name, role } = invite;
+  const enrolment = { url, key, name, role };
+  await saveEnrolment(folder, enrolment);
+  return { identity, enrolment, members };
+}
+
+async function bind(
+  base: URL,
+  coordinator: string,
+  secret: string,
+  identity: Identity,
+  started: boolean,
+): Promise<Member[]> {
+  try {
+    const { name, role, members } = await postEnrol(base, coordinator, secret, identity);
+    const self = { name, role, key: identity.id };
+    return members.some((member) => member.key === identity.id) ? members : [...members, self];
+  } catch (error) {
+    const used =
+      error instanceof TributaryError && (error.code === 'invite-invalid' || error.code === 'conflict');
+    if (!used || !started) throw error;
+    // The answer to an earlier try may have got lost: then this key is enrolled, and may ask who else is.
+    return getMembers(base, coordinator, identity).catch(() => {
+      throw error;
+    });
+  }
+}

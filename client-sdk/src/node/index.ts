@@ -1,0 +1,17 @@
+/** A node's state folder: its key, its coordinator, accepted members, approvals, ledger; and running it. */
+export { type Approval, approve, listApprovals, listPending, refuse } from './approvals.ts';
+export { loadNodeConfig, type NodeConfig } from './config.ts';
+export { type Enrolled, type EnrolOptions, enrol } from './enrol.ts';
+export { type Enrolment, loadEnrolment } from './enrolment.ts';
+export { createIdentity, loadIdentity, readIdentityKey } from './identity-file.ts';
+export { openFileLedger } from './ledger/file.ts';
+export { createMemoryLedger } from './ledger/memory.ts';
+export {
+  acceptMember,
+  type ListedMember,
+  type ListMembersOptions,
+  listMembers,
+  loadPinned,
+  type MemberStatus,
+  type PinnedMember,
+} from './members.ts';

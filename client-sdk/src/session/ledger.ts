@@ -1,0 +1,98 @@
+/**
+ * What a node durably remembers of its own deeds (PROTOCOL.md 6.8), and what follows from it. Records are appended
+ * before the deed that they tell of; secrets of an attempt are never among them.
+ */
+import { Closed, Count, Hash, LIMITS, Reason } from '@tributary/protocol';
+import { checkOrder, type SeenAttempt } from '@tributary/protocol/secagg';
+import Type, { type Static } from 'typebox';
+
+const attempt = {
+  /** Milliseconds since 1970. */
+  time: Count,
+  run: Type.String({ minLength: 1, maxLength: 100 }),
+  round: Type.Integer({ minimum: 1, maximum: LIMITS.rounds }),
+  attempt: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  epoch: Count,
+  /** Hash of the announcement. */
+  id: Hash,
+} as const;
+
+export const LedgerRecord = Type.Union([
+  /** Written before anything in the attempt is answered. */
+  Closed({ type: Type.Literal('announced'), ...attempt, plan: Hash, weights: Hash }),
+  /** Written before the first byte of the masked vector leaves. `weights`: the base that it moves away from. */
+  Closed({ type: Type.Literal('vector-sent'), ...attempt, weights: Hash, sha256: Hash }),
+  /** `weights`: of the new model. */
+  Closed({ type: Type.Literal('published'), ...attempt, weights: Hash, transcript: Hash }),
+  Closed({
+    type: Type.Literal('refused'),
+    ...attempt,
+    code: Type.String({ maxLength: 100 }),
+    reason: Reason,
+  }),
+]);
+export type LedgerRecord = Static<typeof LedgerRecord>;
+
+export interface PublishedRound {
+  readonly round: number;
+  readonly epoch: number;
+  readonly weights: string;
+  readonly transcript: string;
+}
+
+/** What the records say, as far as later decisions need it. */
+export interface LedgerView {
+  /** Highest epoch seen of this coordinator. */
+  readonly epoch: number;
+  /** Last announcement accepted, by run. */
+  readonly last: ReadonlyMap<string, SeenAttempt>;
+  /** Last round seen published, by run. */
+  readonly published: ReadonlyMap<string, PublishedRound>;
+  /** Hashes of base weights on which a vector was sent, in whatever run. */
+  readonly sent: ReadonlySet<string>;
+}
+
+export const EMPTY_LEDGER: LedgerView = { epoch: 0, last: new Map(), published: new Map(), sent: new Set() };
+
+export function readLedger(records: readonly LedgerRecord[]): LedgerView {
+  return records.reduce(noteInto, { epoch: 0, last: new Map(), published: new Map(), sent: new Set() });
+}
+
+export function noted(view: LedgerView, record: LedgerRecord): LedgerView {
+  const { epoch, last, published, sent } = view;
+  return noteInto({ epoch, last: new Map(last), published: new Map(published), sent: new Set(sent) }, record);
+}
+
+interface Growing {
+  epoch: number;
+  readonly last: Map<string, SeenAttempt>;
+  readonly published: Map<string, PublishedRound>;
+  readonly sent: Set<string>;
+}
+
+function noteInto(view: Growing, record: LedgerRecord): Growing {
+  const { run, round, attempt, epoch } = record;
+  view.epoch = Math.max(view.epoch, epoch);
+  switch (record.type) {
+    case 'announced':
+      view.last.set(run, { run, round, attempt, epoch });
+      return view;
+    case 'vector-sent':
+      view.sent.add(record.weights);
+      return view;
+    case 'published':
+      view.published.set(run, { round, epoch, weights: record.weights, transcript: record.transcript });
+      return view;
+    case 'refused':
+      return view;
+    default:
+      return record satisfies never;
+  }
+}
+
+/** @throws stale-epoch, stale-announcement */
+export function requireNewer(view: LedgerView, announcement: SeenAttempt): void {
+  const { run } = announcement;
+  const seen = view.last.get(run) ?? { run: '', round: 0, attempt: 0 };
+  checkOrder({ ...seen, epoch: view.epoch }, announcement);
+}
