@@ -6,7 +6,14 @@ import { FLOORS, LIMITS } from '../limits.ts';
 import { type Binding, requireAscending, requireBinding, requireSubset } from './binding.ts';
 import type { ClientContext, HeldShares, LatchedRoster, Masked, PeerSecrets } from './client-state.ts';
 import { BadDeals } from './client-state.ts';
-import { openShares, requireDistinctKeys, requireUsableKey, SHARE_BYTES, shareHash } from './keys.ts';
+import {
+  agreeKeys,
+  openShares,
+  requireCanonicalKey,
+  requireDistinctKeys,
+  SHARE_BYTES,
+  shareHash,
+} from './keys.ts';
 import type { Cohort, Roster, SignedAdvert, SignedDeal, Survivors } from './statements.ts';
 import { cohortFloor, survivorFloor, threshold } from './thresholds.ts';
 
@@ -73,8 +80,8 @@ export function checkRoster(
   for (const { advert, signature } of roster.adverts) {
     requireBinding(own.advert, advert, `The advert of ${advert.member}`);
     requireSignature(crypto, advert.member, 'advert', advert, signature, `the advert of ${advert.member}`);
-    requireUsableKey(crypto, advert.encryptionKey, `The encryption key of ${advert.member}`);
-    requireUsableKey(crypto, advert.maskKey, `The mask key of ${advert.member}`);
+    requireCanonicalKey(advert.encryptionKey, `The encryption key of ${advert.member}`);
+    requireCanonicalKey(advert.maskKey, `The mask key of ${advert.member}`);
   }
   return { hash, members, index, threshold: t };
 }
@@ -87,10 +94,10 @@ export function agreeWithPeers(
 ): PeerSecrets[] {
   return roster.adverts
     .filter(({ advert }) => advert.member !== identity.id)
-    .map(({ advert }) => ({
-      member: advert.member,
-      encryption: crypto.x25519(secrets.encryption, fromBase64(advert.encryptionKey)),
-      mask: crypto.x25519(secrets.mask, fromBase64(advert.maskKey)),
+    .map(({ advert: { member, encryptionKey, maskKey } }) => ({
+      member,
+      encryption: agreeKeys(crypto, secrets.encryption, encryptionKey, `The encryption key of ${member}`),
+      mask: agreeKeys(crypto, secrets.mask, maskKey, `The mask key of ${member}`),
     }));
 }
 

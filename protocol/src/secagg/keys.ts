@@ -107,20 +107,28 @@ export function seedCommitment(
   );
 }
 
-/**
- * @throws bad-signature unless `key` is canonical (top bit clear, below 2^255 - 19: one key, one text) and of full order.
- */
-export function requireUsableKey(crypto: Crypto, key: string, what: string): void {
+/** @throws bad-signature unless `key` is canonical: top bit clear, below 2^255 - 19; one key, one text. */
+export function requireCanonicalKey(key: string, what: string): void {
   const bytes = fromBase64(key);
   const unreduced = bytes[31] === 0x7f && bytes[0]! >= 0xed && bytes.subarray(1, 31).every((b) => b === 0xff);
-  if (bytes[31]! > 0x7f || unreduced)
+  if (bytes.length !== 32 || bytes[31]! > 0x7f || unreduced)
     throw new TributaryError('bad-signature', `${what} is not a canonical X25519 key (RFC 7748, 5): ${key}.`);
+}
+
+/** X25519. @throws bad-signature naming `what` for a key of low order, whose "secret" everybody knows. */
+export function agreeKeys(crypto: Crypto, secret: Uint8Array, key: string, what: string): Uint8Array {
   try {
-    // Clamping makes every scalar a multiple of the cofactor, so any scalar tells a point of low order.
-    crypto.x25519(ANY_SCALAR, bytes);
+    return crypto.x25519(secret, fromBase64(key));
   } catch (cause) {
     throw new TributaryError('bad-signature', `${what} has low order (RFC 7748, 6.1): ${key}.`, { cause });
   }
+}
+
+/** For the coordinator, which has no secret of its own here. @throws bad-signature unless canonical and of full order */
+export function requireUsableKey(crypto: Crypto, key: string, what: string): void {
+  requireCanonicalKey(key, what);
+  // Clamping makes every scalar a multiple of the cofactor, so any scalar tells a point of low order.
+  agreeKeys(crypto, ANY_SCALAR, key, what);
 }
 
 const ANY_SCALAR = new Uint8Array(32).fill(1);

@@ -1,6 +1,7 @@
 /** The coordinator's attempt after U3: agreement, shares, reconstruction (PROTOCOL.md 6.6, 6.7). */
 import type { Crypto } from '../crypto/port.ts';
 import { canonicalJson, fromBase64, toBase64 } from '../encoding.ts';
+import { TributaryError } from '../errors.ts';
 import { requireSignature } from '../identity.ts';
 import { agreementOf } from './binding.ts';
 import type { AgreementSignature } from './client-unmask.ts';
@@ -131,10 +132,14 @@ export type Reconstruction =
   /** These dealt shares of something else than they committed to; they are excluded from the next attempt. */
   | { readonly kind: 'convicted'; readonly dealers: readonly string[] };
 
-/** Seeds of U3 and mask keys of who dropped out, checked against commitments and adverts. @throws wrong-phase unless unmaskReady */
+/** Seeds of U3 and mask keys of who dropped out, checked against commitments and adverts. @throws wrong-phase, below-threshold unless unmaskReady */
 export function reconstruct(state: ServerAttempt, { crypto }: ServerContext): Reconstruction {
-  if (state.phase !== 'unmask' || !unmaskReady(state))
-    throw outOfPhase(state, 'the coordinator', 'unmask', 'Reconstruction with t answers');
+  if (state.phase !== 'unmask') throw outOfPhase(state, 'the coordinator', 'unmask', 'Reconstruction');
+  if (!unmaskReady(state))
+    throw new TributaryError(
+      'below-threshold',
+      `${Object.keys(state.answers).length} members revealed shares, t = ${state.threshold} must.`,
+    );
   const hashes = { announcement: state.attempt, roster: state.roster.hash, cohort: state.cohort.hash };
   if (!isSecure(state)) return { kind: 'order', order: { ...hashes, survivors: [], dropped: [] } };
   const maskKeys = new Map(
