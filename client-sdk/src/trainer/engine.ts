@@ -4,12 +4,14 @@
  */
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type * as Core from '@tensorflow/tfjs-core';
 import type * as Layers from '@tensorflow/tfjs-layers';
 import { TributaryError } from '@tributary/protocol';
 import { installChainedOps } from './chained-ops.ts';
 import { CHECKED_VERSION, type TrainingKernel } from './kernels/kernel.ts';
 import { TRAINING_KERNELS } from './kernels/table.ts';
+import { emscriptenOf } from './kernels/train-wasm.ts';
 
 export interface Engine {
   /** What rounds and partners are shown. */
@@ -51,7 +53,25 @@ async function start(kernels: readonly TrainingKernel[]): Promise<Engine> {
       'training-failed',
       `The wasm backend of tfjs did not start; the backend is "${tf.getBackend()}".`,
     );
+  refuseToOverrunMemory(tf.backend() as BackendWasm);
   return { name: 'wasm', simd: (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) as boolean, tf, layers };
+}
+
+/**
+ * When memory runs out, malloc returns 0 (or, near 4 GiB, too little), and tfjs would write its tensor over the
+ * engine's own data: wrong numbers and no error. The wasm heap ends at 4 GiB.
+ */
+function refuseToOverrunMemory(backend: BackendWasm): void {
+  const wasm = emscriptenOf(backend);
+  // Emscripten's malloc replaces itself on its first call.
+  wasm._free(wasm._malloc(8));
+  const malloc = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const address = malloc(bytes) >>> 0;
+    if (bytes > 0 && (address === 0 || address + bytes > wasm.asm.memory.buffer.byteLength))
+      throw new TributaryError('training-failed', `The wasm engine has no memory for ${bytes} bytes.`);
+    return address;
+  };
 }
 
 /** Must happen before the backend starts: starting it binds the stock kernels to the wasm module. */

@@ -1,11 +1,18 @@
 /** A plan's model inside the training thread: kept between rounds, its weights replaced by each task. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { ModelWeights, Plan } from '@tributary/protocol';
+import { type ModelWeights, type Plan, TributaryError } from '@tributary/protocol';
 import type { Engine } from './engine.ts';
 import { type Head, headOf } from './heads.ts';
 import { buildLogitModel } from './topology.ts';
-import { arrange, type LayerVariable, type NamedWeight, namedWeights, writeWeights } from './weights.ts';
+import {
+  allFinite,
+  arrange,
+  type LayerVariable,
+  type NamedWeight,
+  namedWeights,
+  writeWeights,
+} from './weights.ts';
 
 export interface LocalModel {
   readonly inputShape: readonly number[];
@@ -35,6 +42,8 @@ export async function createLocalModel(engine: Engine, plan: Plan): Promise<Loca
     forward: (inputs, training) => model.apply(inputs, { training }) as Tensor,
     penalty: () => penaltyOf(engine, model, weights, plan.training),
     load(incoming) {
+      if (!allFinite(incoming.values))
+        throw new TributaryError('model-invalid', 'A weight of the incoming model is not finite.');
       arranged = arrange(weights, incoming.tensors);
       writeWeights(engine, arranged, incoming.tensors, incoming.values);
     },

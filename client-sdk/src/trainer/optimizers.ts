@@ -1,6 +1,7 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
 import type { Engine } from './engine.ts';
+import { descend } from './kernels/descend.ts';
 import type { LayerVariable } from './weights.ts';
 
 /** State of one round: a fresh one for each task, because moments do not travel with the model. */
@@ -23,16 +24,17 @@ export function createOptimizer(
   }
 }
 
-function sgd({ tf }: Engine, learningRate: number, trained: readonly LayerVariable[]): LocalOptimizer {
-  const rate = tf.scalar(learningRate);
+function sgd({ tf }: Engine, rate: number, trained: readonly LayerVariable[]): LocalOptimizer {
   return {
     apply(gradients) {
       for (const variable of trained) {
         const gradient = gradients[variable.name];
-        if (gradient) variable.write(tf.sub(variable.read(), tf.mul(gradient, rate)));
+        if (!gradient) continue;
+        const inputs = { from: variable.read(), gradient };
+        variable.write(tf.engine().runKernel(descend.name, inputs, { rate }) as Tensor);
       }
     },
-    dispose: () => rate.dispose(),
+    dispose: () => {},
   };
 }
 

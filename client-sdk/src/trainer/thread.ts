@@ -8,7 +8,7 @@ export type Answer = Exclude<WorkerReply, { kind: 'ready' | 'progress' | 'failed
 
 export interface TrainingThread {
   readonly engine: string;
-  /** False once it crashed or was ended: start another. */
+  /** False once it failed, crashed or was ended: start another. */
   readonly alive: boolean;
   /**
    * Weights of the request are transferred.
@@ -56,7 +56,9 @@ export function startThread(setup: WorkerSetup): Promise<TrainingThread> {
       case 'progress':
         return working?.onProgress(reply.done);
       case 'failed':
-        return settle(({ reject }) => reject(new TributaryError(reply.code, reply.message)));
+        // Whatever failed, nothing of the thread is used again: its engine may be out of memory or half built.
+        die(new TributaryError(reply.code, reply.message));
+        return void worker.terminate();
       case 'trained':
       case 'evaluated':
         return settle(({ resolve }) => resolve(reply));

@@ -68,6 +68,7 @@ async function deserialize(engine: Engine, topology: Topology): Promise<LayersMo
   try {
     return await engine.layers.models.modelFromJSON(structuredClone(topology) as never);
   } catch (error) {
+    if (error instanceof TributaryError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new TributaryError('plan-invalid', `model.topology does not load: ${reason}`);
   }

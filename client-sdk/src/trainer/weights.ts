@@ -70,6 +70,13 @@ export function arrange(weights: readonly NamedWeight[], incoming: readonly Tens
   });
 }
 
+/** One pass without a branch: a value that is not finite turns 0 into NaN. */
+export function allFinite(values: Float32Array): boolean {
+  let zero = 0;
+  for (let index = 0; index < values.length; index += 1) zero += values[index]! * 0;
+  return zero === 0;
+}
+
 /** New tensors every time: packed copies inside the wasm backend go stale when memory is written in place. */
 export function writeWeights(
   engine: Engine,

@@ -9,6 +9,7 @@ import { createLocalModel, type LocalModel } from './local-model.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 import { splitRows } from './random.ts';
 import { evaluateRows, trainRows } from './training.ts';
+import { allFinite } from './weights.ts';
 
 /** Made once for a plan (or its features) and used again while the plan stays the same, round after round. */
 interface Kept<T> {
@@ -78,7 +79,7 @@ function train(
   const onProgress = (done: number) => send({ kind: 'progress', done });
   const loss = trainRows(engine, model, plan, dataset, split.train, seed, onProgress);
   const values = model.values();
-  if (!values.every(Number.isFinite))
+  if (!allFinite(values))
     throw new TributaryError('not-finite', 'A weight is not finite after local training.');
   send({ kind: 'trained', values, samples, loss, holdout }, [values.buffer as ArrayBuffer]);
 }

@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { type Engine, loadEngine } from '../engine.ts';
@@ -103,4 +104,10 @@ test('the engine runs our kernel, on SIMD, and a product leaves no tensor behind
   const before = { tensors: tf.memory().numTensors, data: tf.engine().backend.numDataIds() };
   tf.tidy(() => tf.matMul(tf.ones([3, 4]), tf.ones([5, 3]), true, true).dataSync());
   expect({ tensors: tf.memory().numTensors, data: tf.engine().backend.numDataIds() }).toEqual(before);
+});
+
+test('a tensor that does not fit the wasm heap is an error, not a write over the engine', async () => {
+  const { tf } = await loadEngine();
+  for (const elements of [2 ** 30 - 1000, 2 ** 30])
+    expect(() => (tf.backend() as BackendWasm).makeOutput([elements], 'float32')).toThrow(/no memory/);
 });
