@@ -7,6 +7,8 @@ import type { Blobs } from './ports.ts';
 export interface BlobCache {
   /** The whole blob, shared: never write into it. @throws not-found, storage-failed */
   get(hash: string): Promise<Buffer>;
+  /** A blob that was just made, so that its first download reads no file. */
+  put(hash: string, bytes: Buffer): void;
 }
 
 /** @param maxBytes kept at most, except that the last blob asked for stays whatever its size. */
@@ -40,6 +42,11 @@ export function createBlobCache(blobs: Pick<Blobs, 'read'>, maxBytes: number): B
           () => entries.delete(hash),
         );
       return entry.bytes;
+    },
+    put(hash, bytes) {
+      entries.delete(hash);
+      entries.set(hash, { bytes: Promise.resolve(bytes), size: bytes.length });
+      evict();
     },
   };
 }

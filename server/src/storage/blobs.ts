@@ -16,8 +16,13 @@ import {
 import type { Blobs } from './ports.ts';
 import { receiveFile } from './receive.ts';
 
+export interface BlobFolder extends Blobs {
+  /** Where the blob lies or would lie, for readers in other threads. @throws malformed */
+  path(hash: string): string;
+}
+
 /** Opens the folder, makes it if it is missing, and deletes what a crash left. @throws storage-failed */
-export async function openBlobFolder(folder: string): Promise<Blobs> {
+export async function openBlobFolder(folder: string): Promise<BlobFolder> {
   const pathOf = (hash: string) => join(folder, requireHash(hash));
   try {
     await makeFolder(folder);
@@ -63,6 +68,7 @@ export async function openBlobFolder(folder: string): Promise<Blobs> {
         await rm(part, { force: true });
       }
     },
+    path: pathOf,
     has: async (hash) => existsSync(pathOf(hash)),
     async read(hash) {
       const bytes = await readFile(pathOf(hash)).catch((cause) => {

@@ -248,6 +248,11 @@ describe('blob cache', () => {
     expect(reads).toEqual(['a', 'b', 'c']);
     await cache.get('b');
     expect(reads).toEqual(['a', 'b', 'c', 'b']);
+    const fresh = Buffer.alloc(50);
+    cache.put('d', fresh);
+    expect(await cache.get('d')).toBe(fresh);
+    await cache.get('b');
+    expect(reads).toEqual(['a', 'b', 'c', 'b']);
   });
 
   it('serves a blob above its limit, and asks again after a failure', async () => {

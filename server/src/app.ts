@@ -1,0 +1,154 @@
+/** The composition root: the only file that knows every part. Built here, it can listen, or be used in a test. */
+import { join } from 'node:path';
+import {
+  fingerprint,
+  type Identity,
+  PROTOCOL_VERSION,
+  SOFTWARE_VERSION,
+  TributaryError,
+} from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { startAggregation } from './aggregation/index.ts';
+import { createCoordinator } from './coordinator/coordinator.ts';
+import { createPeople } from './coordinator/people.ts';
+import { recoverRuns } from './coordinator/recover.ts';
+import { installAuth } from './plugins/auth.ts';
+import { openIdentity } from './registry/identity-file.ts';
+import { createPartners } from './registry/partners.ts';
+import { createTokens, ensureAdminToken } from './registry/tokens.ts';
+import { createBlobCache } from './storage/blob-cache.ts';
+import { openBlobFolder } from './storage/blobs.ts';
+import { openSpoolFolder } from './storage/spool.ts';
+import { openSqliteStore } from './storage/sqlite/store.ts';
+import { httpOptions, registerBasics, registerRoutes } from './transport/http/index.ts';
+import { createSessions } from './transport/ws/sessions.ts';
+
+/** Models kept in memory for downloads: at least the newest, whatever its size. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+export interface AppOptions {
+  /** Database, models, spool and identity; made if missing. */
+  readonly folder: string;
+  readonly log: Logger;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Where partners reach the coordinator, if not at the listening address. */
+  readonly publicUrl?: string | undefined;
+}
+
+export interface App {
+  readonly identity: Identity;
+  /** Made at the first start and known only then. */
+  readonly adminToken: string | null;
+  readonly http: FastifyInstance;
+  listen(options: ListenOptions): Promise<{ url: string }>;
+  close(): Promise<void>;
+}
+
+/** @throws already-running, storage-failed, unsupported-version */
+export async function createApp({ folder, log }: AppOptions): Promise<App> {
+  const store = await openSqliteStore(folder);
+  const identity = await openIdentity(folder);
+  const blobs = await openBlobFolder(join(folder, 'blobs'));
+  const spool = await openSpoolFolder(join(folder, 'spool'));
+  const epoch = await store.epoch();
+  const adminToken = await ensureAdminToken(store);
+  const modelCache = createBlobCache(blobs, CACHE_BYTES);
+  const aggregation = startAggregation();
+  let publicUrl = '';
+  let ready = false;
+
+  const coordinator = createCoordinator({
+    ...{ store, blobs, spool, aggregation, identity, epoch, log },
+    blobPath: blobs.path,
+    onModel: modelCache.put,
+  });
+  const sessions = createSessions(
+    identity,
+    () => epoch,
+    {
+      async admit(member) {
+        const partner = await store.partnerByKey(member);
+        if (!partner) throw new TributaryError('unauthenticated', 'This key is not enrolled here.');
+        if (partner.status !== 'active')
+          throw new TributaryError('forbidden', `${partner.name} is suspended.`);
+      },
+      connected: async (session) => {
+        const partner = await store.partnerByKey(session.member);
+        if (!partner) throw new TributaryError('unauthenticated', 'This key is not enrolled here.');
+        await store.touchPartner(session.member, Date.now());
+        const { name, role } = partner;
+        sessions.send(session.member, { type: 'ready', name, role, members: await partners.members() });
+        await coordinator.connected(partner);
+      },
+      message: coordinator.message,
+      disconnected: coordinator.disconnected,
+    },
+    log,
+  );
+  coordinator.useSessions(sessions);
+  const tokens = createTokens(store);
+  const partners = createPartners({
+    ...{ store, identity },
+    publicUrl: () => publicUrl,
+    connected: sessions.has,
+    onSuspended: (key) => sessions.close(key, new TributaryError('forbidden', 'This partner was suspended.')),
+  });
+  const people = createPeople({ store, blobs, epoch, coordinator });
+
+  const http = fastify({ ...httpOptions(log), disableRequestLogging: true });
+  registerBasics(http);
+  const auth = installAuth(http, { coordinator: identity.id, tokens, partners, sessions });
+  registerRoutes(http, {
+    ready: () => ready,
+    info: () => ({
+      key: identity.id,
+      fingerprint: fingerprint(nodeCrypto, identity.id),
+      protocol: PROTOCOL_VERSION,
+      software: SOFTWARE_VERSION,
+      epoch,
+    }),
+    ...{ auth, tokens, partners, blobs, modelCache, spool, runs: people },
+    onBytesDown: (hash, member, bytes) => {
+      if (member !== null) coordinator.modelSent(hash, bytes);
+    },
+    uploads: {
+      expect: coordinator.expectUpdate,
+      received: coordinator.updateReceived,
+      progress: coordinator.updateProgress,
+    },
+  });
+  sessions.attach(http.server);
+
+  for (const run of await recoverRuns({ store, crypto: nodeCrypto, identity, log })) {
+    coordinator.adopt(run);
+    await coordinator.submit(run, { type: 'restarted' });
+  }
+  for (const attempt of await spool.list()) await spool.remove(attempt);
+
+  return {
+    identity,
+    adminToken,
+    http,
+    async listen({ host, port, publicUrl: given }) {
+      const url = await http.listen({ host, port });
+      publicUrl = given ?? url;
+      ready = true;
+      log.info({ url, publicUrl, epoch }, 'listening');
+      return { url };
+    },
+    async close() {
+      ready = false;
+      await sessions.closeAll();
+      await coordinator.stop();
+      await http.close();
+      await aggregation.close();
+      await store.close();
+    },
+  };
+}

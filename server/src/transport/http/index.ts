@@ -1,0 +1,47 @@
+/** The HTTP API `/v1` (PROTOCOL.md 8), one file per resource. */
+import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify';
+import { installErrors, sendProblem } from '../../plugins/errors.ts';
+import { installHeaders } from '../../plugins/limits.ts';
+import { blobRoutes } from './blobs.ts';
+import { installOctetStreams } from './bodies.ts';
+import { coordinatorRoutes } from './coordinator.ts';
+import { healthRoutes } from './health.ts';
+import { modelRoutes } from './models.ts';
+import { partnerRoutes } from './partners.ts';
+import type { HttpDeps } from './ports.ts';
+import { runRoutes } from './runs.ts';
+import { tokenRoutes } from './tokens.ts';
+import { updateRoutes } from './updates.ts';
+
+export type { HttpDeps } from './ports.ts';
+
+/** How the Fastify instance must be made. */
+export function httpOptions(log: FastifyBaseLogger) {
+  return {
+    loggerInstance: log,
+    frameworkErrors: sendProblem,
+    /** JSON bodies; plans and bulk have their own limits. */
+    bodyLimit: 64 * 1024,
+    /** A socket without a byte either way for this long is dead, whatever it promised to send: milliseconds. */
+    connectionTimeout: 120_000,
+    routerOptions: { maxParamLength: 200 },
+  } satisfies FastifyServerOptions;
+}
+
+/** Before `registerRoutes`, and before `installAuth`: headers and errors also for what those refuse. */
+export function registerBasics(fastify: FastifyInstance): void {
+  installErrors(fastify);
+  installHeaders(fastify);
+  installOctetStreams(fastify);
+}
+
+export function registerRoutes(fastify: FastifyInstance, deps: HttpDeps): void {
+  healthRoutes(fastify, deps);
+  coordinatorRoutes(fastify, deps);
+  tokenRoutes(fastify, deps);
+  partnerRoutes(fastify, deps);
+  blobRoutes(fastify, deps);
+  updateRoutes(fastify, deps);
+  runRoutes(fastify, deps);
+  modelRoutes(fastify, deps);
+}

@@ -1,0 +1,47 @@
+import { EnrolRequest, InviteRequest, Name, validate } from '@tributary/protocol';
+import type { FastifyInstance } from 'fastify';
+import { personOf } from '../../plugins/auth.ts';
+import type { PartnersDeps } from './ports.ts';
+
+export function partnerRoutes(fastify: FastifyInstance, { auth, partners }: PartnersDeps): void {
+  const operator = { onRequest: auth.person('operator') };
+
+  /** The one time that the invite is shown. */
+  fastify.post('/v1/partners/invites', operator, async (request, reply) => {
+    const response = await partners.invite(validate(InviteRequest, request.body, 'invite'));
+    const { name, role, expires } = response;
+    request.log.info(
+      { audit: 'partner.invited', by: personOf(request).name, partner: name, role, expires },
+      'partner invited',
+    );
+    return reply.code(201).send(response);
+  });
+
+  fastify.get('/v1/partners', { onRequest: auth.person('researcher') }, () => partners.list());
+
+  for (const [action, status] of [
+    ['suspend', 'suspended'],
+    ['resume', 'active'],
+  ] as const)
+    fastify.post<{ Params: { name: string } }>(`/v1/partners/:name/${action}`, operator, async (request) => {
+      const partner = await partners.setStatus(validate(Name, request.params.name, 'name'), status);
+      request.log.info(
+        { audit: `partner.${status}`, by: personOf(request).name, partner: partner.name },
+        `partner ${status}`,
+      );
+      return partner;
+    });
+
+  /** Public: the invite's secret and a signature by the new key are the proof. */
+  fastify.post('/v1/enrol', async (request, reply) => {
+    const body = validate(EnrolRequest, request.body, 'enrolment');
+    const response = await auth.guard(request, () => partners.enrol(body));
+    request.log.info(
+      { audit: 'partner.enrolled', partner: response.name, role: response.role, key: body.key },
+      'partner enrolled',
+    );
+    return reply.code(201).send(response);
+  });
+
+  fastify.get('/v1/members', { onRequest: auth.node() }, () => partners.members());
+}
