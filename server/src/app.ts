@@ -8,7 +8,7 @@ import {
   TributaryError,
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { startAggregation } from './aggregation/index.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
@@ -101,7 +101,8 @@ export async function createApp({ folder, log }: AppOptions): Promise<App> {
   });
   const people = createPeople({ store, blobs, epoch, coordinator });
 
-  const http = fastify({ ...httpOptions(log), disableRequestLogging: true });
+  const quiet = new LogController({ disableRequestLogging: true });
+  const http = fastify({ ...httpOptions(log), logController: quiet });
   registerBasics(http);
   const auth = installAuth(http, { coordinator: identity.id, tokens, partners, sessions });
   registerRoutes(http, {

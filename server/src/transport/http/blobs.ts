@@ -32,7 +32,12 @@ export function blobRoutes(fastify: FastifyInstance, deps: BlobsDeps): void {
     });
     if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
 
-    const range = parseRange(request.headers.range, [request.headers['if-range']].flat()[0], etag, whole.length);
+    const range = parseRange(
+      request.headers.range,
+      [request.headers['if-range']].flat()[0],
+      etag,
+      whole.length,
+    );
     if (range === 'unsatisfiable') return refuseRange(reply, whole.length);
     const part = range === 'whole' ? whole : whole.subarray(range.start, range.end);
     if (range !== 'whole')

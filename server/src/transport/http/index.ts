@@ -1,5 +1,10 @@
 /** The HTTP API `/v1` (PROTOCOL.md 8), one file per resource. */
-import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
 import { installErrors, sendProblem } from '../../plugins/errors.ts';
 import { installHeaders } from '../../plugins/limits.ts';
 import { blobRoutes } from './blobs.ts';
@@ -19,6 +24,7 @@ export type { HttpDeps } from './ports.ts';
 export function httpOptions(log: FastifyBaseLogger) {
   return {
     loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: sendProblem,
     /** JSON bodies; plans and bulk have their own limits. */
     bodyLimit: 64 * 1024,
@@ -30,6 +36,11 @@ export function httpOptions(log: FastifyBaseLogger) {
 
 /** Before `registerRoutes`, and before `installAuth`: headers and errors also for what those refuse. */
 export function registerBasics(fastify: FastifyInstance): void {
+  fastify.addHook('onResponse', async (request, reply) => {
+    const { method, url, caller } = request;
+    const ms = Math.round(reply.elapsedTime);
+    request.log.debug({ method, url, status: reply.statusCode, ms, caller: caller?.name }, 'answered');
+  });
   installErrors(fastify);
   installHeaders(fastify);
   installOctetStreams(fastify);
