@@ -16,22 +16,22 @@ const countdown = (label, counter, body) => `
       (br_if $${label} (local.tee $${counter} (i32.sub (local.get $${counter}) (i32.const 1)))))))`;
 
 const add = (name, by) => `(local.set $${name} (i32.add (local.get $${name}) ${by}))`;
+const NONE = '(v128.const f32x4 0 0 0 0)';
 const get = (name) => `(local.get $${name})`;
 
-/** C[R x n] = A[R x k] B[k x n]; A(r, p) at a + r * rsa + p * csa, so that a transposed A costs nothing. */
+/** C[R x n] = A[R x k] B[k x n], or += where `more` is 1; A(r, p) at a + r * rsa + p * csa, so that a transposed A costs nothing. */
 function productRows(count) {
   const start = rows(
     count,
     (r) => `(local.set $a${r} (i32.add ${get('a')} (i32.mul (i32.const ${r}) ${get('rsa')})))`,
   );
-  const zero = (names, value) =>
-    rows(count, (r) => names.map((n) => `(local.set $${n}${r} ${value})`).join(' '));
+  const begin = (sum, kept, none) => `(local.set $${sum} (select ${kept} ${none} ${get('more')}))`;
   const advance = rows(count, (r) => add(`a${r}`, get('csa')));
   const to = (r) => `(i32.add ${get('c')} (i32.mul (i32.const ${r}) ${get('ldc')}))`;
   const accumulate = (sum, operand) =>
     `(local.set $${sum} (f32x4.add ${get(sum)} (f32x4.mul ${get('x')} ${get(operand)})))`;
   const vectors = `
-      ${start} ${zero(['s', 't'], '(v128.const f32x4 0 0 0 0)')}
+      ${start} ${rows(count, (r) => begin(`s${r}`, `(v128.load ${to(r)})`, NONE) + begin(`t${r}`, `(v128.load offset=16 ${to(r)})`, NONE))}
       (local.set $q ${get('b')}) (local.set $p ${get('k')})
       ${countdown(
         'inner',
@@ -44,7 +44,7 @@ function productRows(count) {
       ${rows(count, (r) => `(v128.store ${to(r)} ${get(`s${r}`)}) (v128.store offset=16 ${to(r)} ${get(`t${r}`)})`)}
       ${add('b', '(i32.const 32)')} ${add('c', '(i32.const 32)')}`;
   const scalars = `
-      ${start} ${zero(['f'], '(f32.const 0)')}
+      ${start} ${rows(count, (r) => begin(`f${r}`, `(f32.load ${to(r)})`, '(f32.const 0)'))}
       (local.set $q ${get('b')}) (local.set $p ${get('k')})
       ${countdown(
         'single',
@@ -58,7 +58,7 @@ function productRows(count) {
       ${add('b', '(i32.const 4)')} ${add('c', '(i32.const 4)')}`;
   return `
   (func $product${count} (param $a i32) (param $rsa i32) (param $csa i32) (param $b i32) (param $ldb i32)
-    (param $c i32) (param $ldc i32) (param $k i32) (param $n i32)
+    (param $c i32) (param $ldc i32) (param $k i32) (param $n i32) (param $more i32)
     ${locals('i32', 'p', 'q', 'j', ...each(['a'], count))} ${locals('v128', 'u', 'v', 'x', ...each(['s', 't'], count))}
     ${locals('f32', 'g', ...each(['f'], count))}
     (local.set $j (i32.shr_u ${get('n')} (i32.const 3)))
@@ -167,7 +167,7 @@ export function trainWat() {
   return `(module
   (import "tfjs" "memory" (memory 1))
 ${unrolled}
-${dispatch('product', 'rsa', ['a', 'rsa', 'csa', 'b', 'ldb', 'c', 'ldc', 'k', 'n'])}
+${dispatch('product', 'rsa', ['a', 'rsa', 'csa', 'b', 'ldb', 'c', 'ldc', 'k', 'n', 'more'])}
 ${dispatch('dots', 'lda', ['a', 'lda', 'b', 'ldb', 'c', 'ldc', 'k', 'n'])}
 ${descend})`;
 }

@@ -6,6 +6,9 @@ import { addressOf, trainWasmOf } from './train-wasm.ts';
 /** Up to this many rows of the result, packing the second operand costs more than it saves. */
 const UNPACKED_ROWS = 64;
 
+/** Rows of the second operand that are used up before the next are read: they should stay in the level-1 cache. */
+const DEPTH = 32;
+
 /**
  * The backend multiplies transposed operands with a scalar loop, and both gradients of every dense layer have one; and
  * its fast path packs the second operand anew for every weight tensor, so at every step. Small results are multiplied
@@ -59,8 +62,13 @@ function multiplyUnpacked(
   for (let batch = 0; batch < batches; batch += 1) {
     const [left, right, result] = [from + 4 * batch * m * k, by + 4 * batch * k * n, to + 4 * batch * m * n];
     if (transposeB) wasm.dots(left, 4 * k, right, 4 * k, result, 4 * n, k, n, m);
-    else if (transposeA) wasm.product(left, 4, 4 * m, right, 4 * n, result, 4 * n, k, n, m);
-    else wasm.product(left, 4 * k, 4, right, 4 * n, result, 4 * n, k, n, m);
+    else if (transposeA) wasm.product(left, 4, 4 * m, right, 4 * n, result, 4 * n, k, n, 0, m);
+    else
+      for (let done = 0; done < k; done += DEPTH) {
+        const depth = Math.min(DEPTH, k - done);
+        const [start, rows] = [left + 4 * done, right + 4 * done * n];
+        wasm.product(start, 4 * k, 4, rows, 4 * n, result, 4 * n, depth, n, done > 0 ? 1 : 0, m);
+      }
   }
   return out;
 }

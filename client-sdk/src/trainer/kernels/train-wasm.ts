@@ -5,7 +5,7 @@ import { TRAIN_WASM } from './train-wasm.generated.ts';
 
 /** Pointers and strides (rsa, csa, ld*) in bytes, sizes (m, k, n) in float32 values. Matrices are row-major. */
 export interface TrainWasm {
-  /** C[m x n] = A[m x k] B[k x n], A(r, p) lies at a + r * rsa + p * csa. */
+  /** C[m x n] = A[m x k] B[k x n], or += where `more` is 1. A(r, p) lies at a + r * rsa + p * csa. */
   product(
     a: number,
     rsa: number,
@@ -16,6 +16,7 @@ export interface TrainWasm {
     ldc: number,
     k: number,
     n: number,
+    more: 0 | 1,
     m: number,
   ): void;
   /** C[m x n] = A[m x k] B[n x k]^T */
