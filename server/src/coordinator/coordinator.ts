@@ -83,7 +83,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     epoch: () => deps.epoch,
     now: Date.now,
     perform: (run, effect) => perform(run, effect),
-    after,
+    moved,
   });
 
   const perform = createPerformer({ ...deps, send, evaluations, submit, submitQuietly });
@@ -100,13 +100,18 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     });
   }
 
-  /** After each turn: patience is judged anew, and a gathering run may open its next attempt. */
-  function after(run: LiveRun): void {
+  /** Something moved, so that patience starts anew. A refused message or a timer that fires is no progress. */
+  function moved(run: LiveRun): void {
+    noteMove(run, Date.now());
+    settle(run);
+  }
+
+  /** Patience is judged, and a gathering run may open its next attempt. */
+  function settle(run: LiveRun): void {
     if (run.timer) clearTimeout(run.timer);
     run.timer = null;
     if (stopping) return;
     const now = Date.now();
-    noteMove(run, now);
     const { stage } = run.state;
     if (stage.kind === 'ended') {
       run.events.end();
@@ -124,7 +129,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
 
   function wakeAt(run: LiveRun, at: number, now: number): void {
     if (run.timer) clearTimeout(run.timer);
-    run.timer = setTimeout(() => after(run), Math.min(Math.max(1, at - now), 2 ** 31 - 1));
+    run.timer = setTimeout(() => settle(run), Math.min(Math.max(1, at - now), 2 ** 31 - 1));
   }
 
   function considerOpening(run: LiveRun, now: number): void {
@@ -184,7 +189,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       for (const key of partners.keys())
         send(key, { type: 'proposal', run: run.state.id, plan: run.state.plan });
       evaluations.request(run.state, 0, run.initialModel);
-      after(run);
+      moved(run);
     },
     async connected(member) {
       const key = member.key!;
@@ -204,7 +209,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     disconnected(key) {
       partners.delete(key);
       evaluations.disconnected(key);
-      for (const run of runs.values()) if (run.state.stage.kind === 'gathering') after(run);
+      for (const run of runs.values()) if (run.state.stage.kind === 'gathering') settle(run);
     },
     async message(member, message) {
       switch (message.type) {
@@ -228,7 +233,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
             name: partners.get(member)?.name,
             twentieths: message.twentieths,
           });
-          return after(run);
+          return moved(run);
         }
         case 'evaluation':
           return evaluations.receive(member, message, requireRun(message.run));
@@ -248,7 +253,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       return submit(runOfAttempt(attempt), { type: 'update', attempt, member, sha256, bytes });
     },
     updateProgress(attempt) {
-      after(runOfAttempt(attempt));
+      moved(runOfAttempt(attempt));
     },
     modelSent(hash, bytes) {
       for (const run of runs.values()) if (run.state.head.model === hash) run.bytesDown += bytes;

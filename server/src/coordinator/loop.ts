@@ -29,8 +29,8 @@ export interface LoopDeps {
   readonly now: () => number;
   /** Carries out what the machine asked for; after the commit, in order. */
   readonly perform: (run: LiveRun, effect: Effect) => void;
-  /** After each turn of a run: timers, the next attempt. */
-  readonly after: (run: LiveRun) => void;
+  /** The run's state has changed: timers, the next attempt. */
+  readonly moved: (run: LiveRun) => void;
 }
 
 export function createLoop(deps: LoopDeps): Loop {
@@ -75,7 +75,7 @@ export function createLoop(deps: LoopDeps): Loop {
     }
     for (const draft of moved) {
       for (const effect of draft.effects) deps.perform(draft.run, effect);
-      deps.after(draft.run);
+      if (draft.journal.length > 0) deps.moved(draft.run);
     }
     for (const waiting of accepted) waiting.resolve();
   }

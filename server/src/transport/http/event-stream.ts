@@ -1,19 +1,24 @@
 /** Newline-delimited JSON that stays open. */
 import { once } from 'node:events';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 
 /** An empty line now and then keeps proxies and idle timeouts from closing a quiet stream: milliseconds. */
 const HEARTBEAT_MS = 20_000;
 
-/** @param open is given a signal that fires when the reader is gone. */
+/**
+ * Ends with the events; whoever wants to end it before calls `end`.
+ * @param open is given a signal that fires when the reader is gone.
+ */
 export function eventStream(
   open: (signal: AbortSignal) => AsyncIterable<unknown>,
   onError: (error: unknown) => void,
-): Readable {
+): PassThrough {
   const stream = new PassThrough();
+  // Sends the headers at once, too.
+  stream.write('\n');
   const gone = new AbortController();
   const heartbeat = setInterval(() => {
-    if (!stream.writableNeedDrain) stream.write('\n');
+    if (!stream.writableNeedDrain && !stream.writableEnded) stream.write('\n');
   }, HEARTBEAT_MS);
   stream.once('close', () => {
     clearInterval(heartbeat);
@@ -21,7 +26,7 @@ export function eventStream(
   });
   const copy = async () => {
     for await (const event of open(gone.signal)) {
-      if (stream.destroyed) return;
+      if (!stream.writable) return;
       if (!stream.write(`${JSON.stringify(event)}\n`)) await once(stream, 'drain', { signal: gone.signal });
     }
     clearInterval(heartbeat);

@@ -1,4 +1,4 @@
-import { EnrolRequest, InviteRequest, Name, validate } from '@tributary/protocol';
+import { EnrolRequest, InviteRequest, Name, TributaryError, validate } from '@tributary/protocol';
 import type { FastifyInstance } from 'fastify';
 import { personOf } from '../../plugins/auth.ts';
 import type { PartnersDeps } from './ports.ts';
@@ -34,7 +34,7 @@ export function partnerRoutes(fastify: FastifyInstance, { auth, partners }: Part
 
   /** Public: the invite's secret and a signature by the new key are the proof. */
   fastify.post('/v1/enrol', async (request, reply) => {
-    const body = validate(EnrolRequest, request.body, 'enrolment');
+    const body = validateEnrolment(request.body);
     const response = await auth.guard(request, () => partners.enrol(body));
     request.log.info(
       { audit: 'partner.enrolled', partner: response.name, role: response.role, key: body.key },
@@ -44,4 +44,16 @@ export function partnerRoutes(fastify: FastifyInstance, { auth, partners }: Part
   });
 
   fastify.get('/v1/members', { onRequest: auth.node() }, () => partners.members());
+}
+
+/** Without the usual preview of what came, which would show the invite's secret. @throws malformed */
+function validateEnrolment(body: unknown): EnrolRequest {
+  try {
+    return validate(EnrolRequest, body, 'enrolment');
+  } catch {
+    throw new TributaryError(
+      'malformed',
+      'enrolment: must be exactly {secret, key, signature}, of 32, 32 and 64 bytes in base64url.',
+    );
+  }
 }

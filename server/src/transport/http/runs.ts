@@ -1,3 +1,4 @@
+import type { PassThrough } from 'node:stream';
 import { LIMITS, RunRequest, TributaryError, validate } from '@tributary/protocol';
 import type { FastifyInstance } from 'fastify';
 import { personOf } from '../../plugins/auth.ts';
@@ -11,6 +12,11 @@ export function runRoutes(fastify: FastifyInstance, { auth, runs }: RunsDeps): v
   const operator = { onRequest: auth.person('operator') };
   /** White space and escapes may double a plan of the greatest size. */
   const start = { ...operator, bodyLimit: 2 * LIMITS.plan };
+
+  const streams = new Set<PassThrough>();
+  fastify.addHook('preClose', async () => {
+    for (const stream of streams) stream.end();
+  });
 
   fastify.get('/v1/runs', researcher, () => runs.list());
   fastify.get<ById>('/v1/runs/:id', researcher, (request) => runs.show(request.params.id));
@@ -43,6 +49,8 @@ export function runRoutes(fastify: FastifyInstance, { auth, runs }: RunsDeps): v
         (signal) => runs.events(request.params.id, Number(after), signal),
         (error) => request.log.error({ err: error }, 'event stream failed'),
       );
+      streams.add(stream);
+      stream.once('close', () => streams.delete(stream));
       return reply.type('application/x-ndjson').send(stream);
     },
   );

@@ -1,0 +1,74 @@
+/** Child processes of a bench: the real coordinator and the bare floor, with their CPU time and memory from the kernel. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+export interface Process {
+  readonly pid: number;
+  /** The next line that it prints. */
+  line(): Promise<string>;
+  send(line: string): void;
+  stop(): Promise<void>;
+}
+
+export function start(script: string, args: readonly string[]): Process {
+  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(process.execPath, [script, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  return {
+    pid: child.pid!,
+    async line() {
+      const next = await lines.next();
+      if (next.done) throw new Error(`${script} ended early.`);
+      return next.value;
+    },
+    send: (line) => child.stdin.write(`${line}\n`),
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+export interface CoordinatorProcess extends Process {
+  readonly url: string;
+  readonly key: string;
+  readonly adminToken: string;
+}
+
+export async function startCoordinator(folder: string): Promise<CoordinatorProcess> {
+  const script = fileURLToPath(
+    new URL('../bin/tributary-server.js', import.meta.resolve('@tributary/server')),
+  );
+  const child = start(script, ['start', '--data', folder, '--port', '0', '--json', '--log-level', 'warn']);
+  return { ...child, ...JSON.parse(await child.line()) };
+}
+
+/** User and system seconds of a process with all its threads (proc(5); ticks of 10 ms). */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** MB. */
+export function residentNow(pid: number): number {
+  return memoryField(pid, 'VmRSS');
+}
+
+/** Highest RSS since the last `resetPeak`, MB. */
+export function residentPeak(pid: number): number {
+  return memoryField(pid, 'VmHWM');
+}
+
+export function resetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+function memoryField(pid: number, field: string): number {
+  const match = new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(match?.[1]) / 1024;
+}
