@@ -2,6 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type ModelWeights, type Plan, TributaryError } from '@tributary/protocol';
+import { type DenseLayer, denseStackOf } from './dense-stack.ts';
 import type { Engine } from './engine.ts';
 import { type Head, headOf } from './heads.ts';
 import { buildLogitModel } from './topology.ts';
@@ -19,6 +20,8 @@ export interface LocalModel {
   readonly units: number;
   readonly trained: readonly LayerVariable[];
   readonly head: Head;
+  /** Where the model is nothing but dense layers: it can train the short way. */
+  readonly stack: readonly DenseLayer[] | undefined;
   /** Outputs before the last activation. Inputs are batched. */
   forward(inputs: Tensor, training: boolean): Tensor;
   /** The plan's l1 and l2 and the layers' own regularisers; undefined when there are none. Taped. */
@@ -39,6 +42,7 @@ export async function createLocalModel(engine: Engine, plan: Plan): Promise<Loca
     units: model.outputs[0]!.shape[1]!,
     trained: model.trainableWeights,
     head: headOf(plan),
+    stack: denseStackOf(model),
     forward: (inputs, training) => model.apply(inputs, { training }) as Tensor,
     penalty: () => penaltyOf(engine, model, weights, plan.training),
     load(incoming) {

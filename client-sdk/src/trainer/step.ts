@@ -1,6 +1,7 @@
 /** One optimiser step on one batch. */
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
+import { createDenseStep } from './dense-stack.ts';
 import type { Engine } from './engine.ts';
 import { type BatchSums, emptySums } from './heads.ts';
 import type { LocalModel } from './local-model.ts';
@@ -9,10 +10,23 @@ import { createOptimizer } from './optimizers.ts';
 export interface Step {
   /** Trains one batch (rows x row width) and returns its mean loss before the update, penalties included. */
   train(values: Float32Array, labels: Float32Array): number;
-  dispose(): void;
+  /** The model holds the trained weights afterwards. */
+  end(): void;
 }
 
 export function createStep(engine: Engine, model: LocalModel, training: Plan['training']): Step {
+  const { optimizer, batchSize, l1, l2 } = training;
+  if (optimizer.name !== 'sgd' || l1 > 0 || l2 > 0 || !model.stack)
+    return createTapedStep(engine, model, training);
+  return createDenseStep(model.stack, model.head, optimizer.learningRate, batchSize, (variable, values) => {
+    const value = engine.tf.tensor(values, variable.shape as number[], 'float32');
+    variable.write(value);
+    value.dispose();
+  });
+}
+
+/** Any model that tfjs can differentiate. */
+export function createTapedStep(engine: Engine, model: LocalModel, training: Plan['training']): Step {
   const { tf } = engine;
   const optimizer = createOptimizer(engine, training.optimizer, model.trained);
   const variables = model.trained.map((variable) => variable.read() as Variable);
@@ -31,7 +45,7 @@ export function createStep(engine: Engine, model: LocalModel, training: Plan['tr
         optimizer.apply(grads);
         return penalised ? value.dataSync()[0]! : sums.loss / labels.length;
       }),
-    dispose: () => optimizer.dispose(),
+    end: () => optimizer.dispose(),
   };
 }
 

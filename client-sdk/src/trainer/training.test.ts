@@ -95,7 +95,7 @@ test('one step is what tfjs itself computes from probabilities, with l1, l2 and 
   const step = createStep(engine, model, plan.training);
   const loss = step.train(dataset.features, dataset.labels);
   const ours = model.values();
-  step.dispose();
+  step.end();
   model.dispose();
 
   const reference = await buildModel(plan);
@@ -147,7 +147,7 @@ describe('randomness', () => {
     const { features, labels } = corners(20);
     const losses = Array.from({ length: 5 }, () => step.train(features, labels));
     expect(new Set(losses).size).toBe(5);
-    step.dispose();
+    step.end();
     model.dispose();
   });
 });

@@ -53,7 +53,7 @@ export function trainRows(
       }
       return loss;
     } finally {
-      step.dispose();
+      step.end();
     }
   });
 }

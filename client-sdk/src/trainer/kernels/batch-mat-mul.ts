@@ -1,13 +1,10 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { run, type TrainingKernel } from './kernel.ts';
-import { addressOf, trainWasmOf } from './train-wasm.ts';
+import { addressOf, multiplyByDepth, trainWasmOf } from './train-wasm.ts';
 
 /** Up to this many rows of the result, packing the second operand costs more than it saves. */
 const UNPACKED_ROWS = 64;
-
-/** Rows of the second operand that are used up before the next are read: they should stay in the level-1 cache. */
-const DEPTH = 32;
 
 /**
  * The backend multiplies transposed operands with a scalar loop, and both gradients of every dense layer have one; and
@@ -63,12 +60,7 @@ function multiplyUnpacked(
     const [left, right, result] = [from + 4 * batch * m * k, by + 4 * batch * k * n, to + 4 * batch * m * n];
     if (transposeB) wasm.dots(left, 4 * k, right, 4 * k, result, 4 * n, k, n, m);
     else if (transposeA) wasm.product(left, 4, 4 * m, right, 4 * n, result, 4 * n, k, n, 0, m);
-    else
-      for (let done = 0; done < k; done += DEPTH) {
-        const depth = Math.min(DEPTH, k - done);
-        const [start, rows] = [left + 4 * done, right + 4 * done * n];
-        wasm.product(start, 4 * k, 4, rows, 4 * n, result, 4 * n, depth, n, done > 0 ? 1 : 0, m);
-      }
+    else multiplyByDepth(wasm, left, right, result, m, k, n, false);
   }
   return out;
 }

@@ -49,20 +49,52 @@ export function emscriptenOf(backend: BackendWasm): EmscriptenModule {
 /** The part of WebAssembly's JavaScript interface that is used here: the compiler knows it in browsers only. */
 interface WebAssemblyHost {
   readonly Module: new (bytes: Uint8Array) => object;
+  readonly Memory: new (pages: { initial: number }) => { readonly buffer: ArrayBuffer };
   readonly Instance: new (module: object, imports: object) => { readonly exports: object };
 }
 
 const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyHost };
+const PAGE = 65_536;
 const instances = new WeakMap<BackendWasm, TrainWasm>();
+let compiled: object | undefined;
 
+function on(memory: object): TrainWasm {
+  compiled ??= new WebAssembly.Module(Buffer.from(TRAIN_WASM, 'base64'));
+  return new WebAssembly.Instance(compiled, { tfjs: { memory } }).exports as TrainWasm;
+}
+
+/** The kernels on the memory of tfjs. */
 export function trainWasmOf(backend: BackendWasm): TrainWasm {
-  const found = instances.get(backend);
-  if (found) return found;
-  const module = new WebAssembly.Module(Buffer.from(TRAIN_WASM, 'base64'));
-  const { memory } = emscriptenOf(backend).asm;
-  const made = new WebAssembly.Instance(module, { tfjs: { memory } }).exports as TrainWasm;
-  instances.set(backend, made);
-  return made;
+  const found = instances.get(backend) ?? on(emscriptenOf(backend).asm.memory);
+  instances.set(backend, found);
+  return found;
+}
+
+/** The kernels on a memory of their own, zeroed. */
+export function instantiate(bytes: number): { readonly wasm: TrainWasm; readonly buffer: ArrayBuffer } {
+  const memory = new WebAssembly.Memory({ initial: Math.max(1, Math.ceil(bytes / PAGE)) });
+  return { wasm: on(memory), buffer: memory.buffer };
+}
+
+/** Rows of the second operand that are used up before the next are read: they should stay in the level-1 cache. */
+const DEPTH = 32;
+
+/** C[m x n] = (C if `more`) + A[m x k] B[k x n], all contiguous, walking B from its first row to its last. */
+export function multiplyByDepth(
+  wasm: TrainWasm,
+  a: number,
+  b: number,
+  c: number,
+  m: number,
+  k: number,
+  n: number,
+  more: boolean,
+): void {
+  for (let done = 0; done < k; done += DEPTH) {
+    const add = more || done > 0 ? 1 : 0;
+    const depth = Math.min(DEPTH, k - done);
+    wasm.product(a + 4 * done, 4 * k, 4, b + 4 * done * n, 4 * n, c, 4 * n, depth, n, add, m);
+  }
 }
 
 /** Where a tensor's values start. Valid until the tensor is disposed. */
