@@ -15,3 +15,4 @@ export {
   type MemberStatus,
   type PinnedMember,
 } from './members.ts';
+export { type RunningNode, type StartNodeOptions, startNode } from './start.ts';

@@ -50,14 +50,16 @@ export interface ListedMember {
   readonly status: MemberStatus;
 }
 
-const pathIn = (folder: string): string => join(folder, 'members.json');
+export const membersPath = (folder: string): string => join(folder, 'members.json');
 
 async function load(folder: string): Promise<MembersFile> {
-  return (await readJson(pathIn(folder), MembersFile)) ?? { pinned: [], seen: [] };
+  return (await readJson(membersPath(folder), MembersFile)) ?? { pinned: [], seen: [] };
 }
 
 async function change(folder: string, next: (file: MembersFile) => MembersFile): Promise<void> {
-  await exclusively(pathIn(folder), async () => writeJson(pathIn(folder), next(await load(folder))));
+  await exclusively(membersPath(folder), async () =>
+    writeJson(membersPath(folder), next(await load(folder))),
+  );
 }
 
 export async function loadPinned(folder: string): Promise<readonly PinnedMember[]> {

@@ -1,0 +1,142 @@
+/** A session that comes back: links one after the other, with backoff between, and requests authenticated by the current one. */
+import {
+  authorizeRequest,
+  type ClientMessage,
+  type ErrorCode,
+  type Identity,
+  type RequestLine,
+  type ServerMessage,
+  type SessionKeys,
+  TributaryError,
+} from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
+import { BACKOFF, type Backoff, backoffDelay } from './backoff.ts';
+import { type Link, openLink } from './link.ts';
+import { requireSecureUrl } from './url.ts';
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly identity: Identity;
+  /** Pinned key of the coordinator. */
+  readonly coordinator: string;
+  /** Plain HTTP to another machine. */
+  readonly allowInsecure?: boolean;
+  readonly message: (message: ServerMessage) => void;
+  /** The session is gone; another one is under way unless `final`. */
+  readonly down: (error: TributaryError, final: boolean) => void;
+  readonly backoff?: Backoff;
+  readonly handshakeMs?: number;
+  readonly silenceMs?: number;
+}
+
+export interface Connection {
+  readonly base: URL;
+  /** Dropped (false) while there is no session: the coordinator repeats itself when this node is back. */
+  send(message: ClientMessage): boolean;
+  /** Authorization header under the current session; waits for one. @throws AbortError; unavailable when closed */
+  authorize(line: RequestLine, signal: AbortSignal): Promise<string>;
+  close(): void;
+}
+
+/** Waiting does not mend these. Each comes from the first contact, or means that another node took this one's place. */
+const FINAL: readonly ErrorCode[] = ['superseded'];
+const FINAL_AT_FIRST: readonly ErrorCode[] = [
+  ...FINAL,
+  'wrong-coordinator',
+  'bad-signature',
+  'unsupported-version',
+  'unauthenticated',
+  'forbidden',
+];
+
+interface Session {
+  readonly keys: SessionKeys;
+  counter: number;
+}
+
+/** Starts connecting at once. @throws malformed, policy-refused for a URL that is not allowed */
+export function connect(options: ConnectionOptions): Connection {
+  const base = requireSecureUrl(options.url, options.allowInsecure ?? false);
+  const { identity, coordinator, backoff = BACKOFF, handshakeMs, silenceMs } = options;
+  const waiting = new Set<(session: Session | null) => void>();
+  let link: Link | null = null;
+  let session: Session | null = null;
+  let failures = 0;
+  let everReady = false;
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function open(): void {
+    let keys: SessionKeys | null = null;
+    link = openLink({
+      ...{ url: base, identity, coordinator },
+      ...(handshakeMs === undefined ? {} : { handshakeMs }),
+      ...(silenceMs === undefined ? {} : { silenceMs }),
+      handlers: {
+        open(derived) {
+          keys = derived;
+        },
+        message(message) {
+          if (keys && !session) {
+            session = { keys, counter: 0 };
+            everReady = true;
+            failures = 0;
+            for (const wake of waiting) wake(session);
+            waiting.clear();
+          }
+          options.message(message);
+        },
+        closed: lost,
+      },
+    });
+  }
+
+  function lost(error: TributaryError): void {
+    link = null;
+    session = null;
+    if (closed) return;
+    const final = (everReady ? FINAL : FINAL_AT_FIRST).includes(error.code);
+    if (final) shut();
+    else timer = setTimeout(open, backoffDelay(backoff, ++failures));
+    options.down(error, final);
+  }
+
+  function shut(): void {
+    closed = true;
+    clearTimeout(timer);
+    for (const wake of waiting) wake(null);
+    waiting.clear();
+  }
+
+  open();
+  return {
+    base,
+    send: (message) => link?.send(message) ?? false,
+    async authorize(line, signal) {
+      const current = session ?? (await nextSession(signal));
+      if (!current) throw new TributaryError('unavailable', 'The connection is closed.');
+      return authorizeRequest(nodeCrypto, current.keys, line, current.counter++);
+    },
+    close() {
+      shut();
+      link?.close();
+    },
+  };
+
+  function nextSession(signal: AbortSignal): Promise<Session | null> {
+    signal.throwIfAborted();
+    if (closed) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      const wake = (next: Session | null) => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(next);
+      };
+      const onAbort = () => {
+        waiting.delete(wake);
+        reject(signal.reason);
+      };
+      waiting.add(wake);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * One WebSocket from open to close: the signed handshake, then sealed frames, each validated before anything looks at it.
+ * Whatever the other side sends that does not fit ends the link with a typed error; nothing here throws at it.
+ */
+import {
+  asTributaryError,
+  type Channel,
+  type ClientMessage,
+  createChannel,
+  createHello,
+  ERRORS,
+  type ErrorCode,
+  finishAsClient,
+  type Identity,
+  LIMITS,
+  SERVER_MESSAGES,
+  type ServerMessage,
+  type SessionKeys,
+  TributaryError,
+  validate,
+  Welcome,
+} from '@tributary/protocol';
+import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { WebSocket } from 'ws';
+
+/** A welcome is a few hundred bytes. */
+const MAX_WELCOME = 8 * 1024;
+const POLITE_MS = 1000;
+
+export interface LinkOptions {
+  readonly url: URL;
+  readonly identity: Identity;
+  /** Pinned key of the coordinator. */
+  readonly coordinator: string;
+  readonly handlers: LinkHandlers;
+  readonly handshakeMs?: number;
+  /** Without a frame, ping or pong for so long the link is dead. */
+  readonly silenceMs?: number;
+}
+
+export interface LinkHandlers {
+  /** The coordinator has proved its key and named this session; `ready` itself follows as the first message. */
+  open(keys: SessionKeys): void;
+  message(message: ServerMessage): void;
+  /** Exactly once, also when the link never opened. Nothing follows. */
+  closed(error: TributaryError): void;
+}
+
+export interface Link {
+  /** False when the link is not open (any more). @throws too-large */
+  send(message: ClientMessage): boolean;
+  close(): void;
+}
+
+export function openLink(options: LinkOptions): Link {
+  const { identity, coordinator, handlers } = options;
+  const { handshakeMs = LIMITS.handshakeMs, silenceMs = LIMITS.silenceMs } = options;
+  const socket = new WebSocket(sessionUrl(options.url), {
+    perMessageDeflate: false,
+    maxPayload: LIMITS.controlFrame + 16,
+    handshakeTimeout: handshakeMs,
+    followRedirects: false,
+  });
+  const ephemeral = { secret: nodeRandom(32), nonce: nodeRandom(32) };
+  const hello = createHello(nodeCrypto, identity, ephemeral);
+  let channel: Channel | null = null;
+  let ready = false;
+  let over = false;
+  let heard = Date.now();
+
+  const timers = [
+    setTimeout(() => {
+      if (!ready) end(new TributaryError('timed-out', `No session within ${handshakeMs / 1000} s.`));
+    }, handshakeMs),
+    setInterval(() => {
+      if (Date.now() - heard > silenceMs)
+        end(new TributaryError('timed-out', `The coordinator was silent for ${silenceMs / 1000} s.`));
+      else if (socket.readyState === WebSocket.OPEN) socket.ping();
+    }, silenceMs / 3),
+  ];
+
+  function end(error: TributaryError): void {
+    if (over) return;
+    over = true;
+    for (const timer of timers) clearTimeout(timer);
+    ephemeral.secret.fill(0);
+    if (socket.readyState === WebSocket.OPEN) socket.close(ERRORS[error.code].close, error.code);
+    // A peer that does not answer the close, and one that never opened.
+    if (socket.readyState !== WebSocket.CLOSED) setTimeout(() => socket.terminate(), POLITE_MS).unref();
+    handlers.closed(error);
+  }
+
+  function greet(data: Buffer, binary: boolean): Channel {
+    if (binary || data.length > MAX_WELCOME)
+      throw new TributaryError('malformed', `A welcome is JSON text of at most ${MAX_WELCOME} bytes.`);
+    const welcome = validate(Welcome, parseText(data), 'welcome');
+    const { prove, keys } = finishAsClient(nodeCrypto, identity, ephemeral, hello, welcome, coordinator);
+    ephemeral.secret.fill(0);
+    socket.send(JSON.stringify(prove));
+    handlers.open(keys);
+    return createChannel(nodeCrypto, keys, 'client');
+  }
+
+  function receive(open: Channel, data: Buffer, binary: boolean): void {
+    if (!binary) throw new TributaryError('bad-frame', 'After the handshake every frame is sealed.');
+    const message = validateMessage(open.open(data));
+    if (!ready && message.type !== 'ready')
+      throw new TributaryError('wrong-phase', `The first message is ready, not ${message.type}.`);
+    ready = true;
+    handlers.message(message);
+  }
+
+  socket.on('open', () => socket.send(JSON.stringify(hello)));
+  socket.on('ping', () => {
+    heard = Date.now();
+  });
+  socket.on('pong', () => {
+    heard = Date.now();
+  });
+  socket.on('message', (data: Buffer, binary: boolean) => {
+    if (over) return;
+    heard = Date.now();
+    try {
+      if (channel) receive(channel, data, binary);
+      else channel = greet(data, binary);
+    } catch (thrown) {
+      end(asTributaryError(thrown));
+    }
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => end(socketProblem(error, options.url)));
+  socket.on('close', (code, reason) => end(closeProblem(code, reason.toString('utf8'))));
+
+  return {
+    send(message) {
+      if (over || !channel || !ready || socket.readyState !== WebSocket.OPEN) return false;
+      socket.send(channel.seal(message));
+      return true;
+    },
+    close: () => end(new TributaryError('unavailable', 'This node closed the session.')),
+  };
+}
+
+function sessionUrl(base: URL): URL {
+  const url = new URL('/v1/session', base);
+  url.protocol = base.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url;
+}
+
+function parseText(data: Buffer): unknown {
+  try {
+    return JSON.parse(data.toString('utf8'));
+  } catch {
+    throw new TributaryError('malformed', 'A handshake message is not JSON.');
+  }
+}
+
+function validateMessage(value: unknown): ServerMessage {
+  const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
+  const schema = typeof type === 'string' ? SERVER_MESSAGES.get(type) : undefined;
+  if (!schema) {
+    const shown = JSON.stringify(type)?.slice(0, 60);
+    throw new TributaryError('malformed', `A control message of unknown type ${shown}.`);
+  }
+  return validate(schema, value, `message ${type}`) as ServerMessage;
+}
+
+function socketProblem(error: NodeJS.ErrnoException, { origin }: URL): TributaryError {
+  if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+    return new TributaryError('too-large', `A control frame above ${LIMITS.controlFrame} bytes.`);
+  if (error.code?.startsWith('WS_ERR_'))
+    return new TributaryError('bad-frame', `${origin}: ${error.message}.`);
+  const why = error.code ?? error.message;
+  return new TributaryError('unavailable', `${origin} cannot be reached (${why}).`, { cause: error });
+}
+
+/** A close reason is `code: text`. It is not authenticated: a hint for people, and for how soon to come back. */
+function closeProblem(status: number, reason: string): TributaryError {
+  const [name = '', ...text] = reason.split(': ');
+  const known = Object.hasOwn(ERRORS, name) && ERRORS[name as ErrorCode].close === status;
+  if (known)
+    return new TributaryError(name as ErrorCode, text.join(': ') || 'The coordinator closed the session.');
+  return new TributaryError('unavailable', `The session was closed (${status}).`);
+}

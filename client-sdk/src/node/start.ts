@@ -1,0 +1,115 @@
+/** A running node: node.yaml and the state folder behind one FederatedClient. */
+import { join } from 'node:path';
+import type { Member } from '@tributary/protocol';
+import { FederatedClient } from '../client.ts';
+import { policyRemarks } from '../policy/index.ts';
+import type { Trainer } from '../trainer/port.ts';
+import { createTfjsTrainer } from '../trainer/tfjs-trainer.ts';
+import { approvalsPath, loadDecisions, notePending } from './approvals.ts';
+import type { NodeConfig } from './config.ts';
+import { makePrivateFolder } from './files.ts';
+import { loadIdentity } from './identity-file.ts';
+import { openFileLedger } from './ledger/file.ts';
+import { lockFolder } from './lock.ts';
+import { loadPinned, membersPath, noteSeen } from './members.ts';
+import { watchFile } from './watch.ts';
+
+export interface StartNodeOptions {
+  /** From `loadNodeConfig(path)`. */
+  readonly config: NodeConfig;
+  /** Opens `identity.json`. */
+  readonly passphrase: string;
+  /** Allows plain HTTP to another machine. */
+  readonly allowInsecure?: boolean;
+  /** Instead of the built-in tfjs trainer; closed with the node. */
+  readonly trainer?: Trainer;
+  /** Called before the node connects: the place for listeners. */
+  readonly prepare?: (client: FederatedClient) => void;
+}
+
+export interface RunningNode {
+  readonly client: FederatedClient;
+  /** Of the trainer: `wasm`, `native`, `cpu` or an own one's name. */
+  readonly engine: string;
+  /** What the policy means, in plain words, to print. */
+  readonly remarks: readonly string[];
+  /** Resolves with the first session. @throws as `FederatedClient.connect` */
+  readonly connected: Promise<void>;
+  /** Leaves attempts under way and frees everything. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the node: it holds the state folder alone, connects, and takes part as its policy allows. Decisions and accepted
+ * members that other processes write into the folder reach it within a second.
+ * @throws already-running, not-found (no identity), forbidden (wrong passphrase), storage-failed, training-failed (no engine)
+ */
+export async function startNode(options: StartNodeOptions): Promise<RunningNode> {
+  const { config, passphrase, allowInsecure = false } = options;
+  const { state: folder, enrolment, policy } = config;
+  /** Undone in reverse order. */
+  const undo: (() => unknown)[] = [];
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      for (const step of undo.reverse()) await step();
+    })();
+    return closing;
+  };
+  try {
+    await makePrivateFolder(folder);
+    undo.push(await lockFolder(folder));
+    const identity = await loadIdentity(folder, passphrase);
+    const ledger = await openFileLedger(join(folder, 'ledger'));
+    undo.push(() => ledger.close());
+    const trainer =
+      options.trainer ?? (await createTfjsTrainer({ data: config.data, folder: config.folder }));
+    undo.push(() => trainer.close());
+    const client = new FederatedClient({
+      coordinator: enrolment,
+      members: (await loadPinned(folder)).map(({ key }) => key),
+      approvals: await loadDecisions(folder),
+      ...{ identity, policy, ledger, trainer, allowInsecure },
+    });
+    undo.push(() => client.close());
+    undo.push(keepInStep(client, folder));
+    options.prepare?.(client);
+    const connected = client.connect();
+    // Whoever does not await it must not crash over it: `disconnected` tells the same.
+    connected.catch(() => {});
+    return { client, engine: trainer.engine, remarks: policyRemarks(policy), connected, close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** Between the client and the files that the command line changes. @returns stops it */
+function keepInStep(client: FederatedClient, folder: string): () => Promise<void> {
+  let last: Promise<unknown> = Promise.resolve();
+  // What cannot be read now is read at the next change; a node does not die of it.
+  const queue = (job: () => Promise<unknown>): void => {
+    last = last.then(job).catch(() => {});
+  };
+  client.on('connected', ({ members }: { members: readonly Member[] }) =>
+    queue(() => noteSeen(folder, members)),
+  );
+  client.on('proposal', ({ run, plan, planHash, topologyHash, verdict }) => {
+    if (verdict.verdict === 'ask')
+      queue(() => notePending(folder, { plan: planHash, topology: topologyHash }, run, plan));
+  });
+  const stops = [
+    watchFile(approvalsPath(folder), () =>
+      queue(async () => {
+        for (const [plan, decision] of await loadDecisions(folder)) client.decide(plan, decision);
+      }),
+    ),
+    watchFile(membersPath(folder), () =>
+      queue(async () => client.accept((await loadPinned(folder)).map(({ key }) => key))),
+    ),
+  ];
+  return async () => {
+    for (const stop of stops) stop();
+    await last;
+  };
+}

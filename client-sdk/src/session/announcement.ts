@@ -1,0 +1,205 @@
+/** A new attempt is announced: is it newer than all before, is it the plan that was consented to, may this node take part? */
+import {
+  type Announcement,
+  asTributaryError,
+  type ErrorCode,
+  fromHex,
+  hashStatement,
+  type Plan,
+  type ServerMessageOf,
+  scalarNames,
+  TributaryError,
+  utf8,
+} from '@tributary/protocol';
+import { advertise, openAttempt } from '@tributary/protocol/secagg';
+import { judge } from '../policy/index.ts';
+import { declineRun, dropAttempt } from './attempt.ts';
+import { secaggContext } from './context.ts';
+import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
+import { type LedgerRecord, type LedgerView, noted, requireNewer } from './ledger.ts';
+import { type KnownRun, type LiveAttempt, type SessionState, withEntry } from './state.ts';
+
+export function announce(
+  state: SessionState,
+  message: ServerMessageOf<'announce'>,
+  now: number,
+  context: SessionContext,
+): Step {
+  const { announcement, signature } = message;
+  const id = hashStatement(context.crypto, 'announcement', announcement);
+  const live = state.attempts.get(announcement.run);
+  // The coordinator repeats itself when this node connects again.
+  if (live && live.secagg.attempt === id) return repeat(state, live, context);
+  const place = placeOf(announcement, id);
+  let replaced: Step = { state, effects: [] };
+  try {
+    const opened = openAttempt(secaggContext(state, context), announcement, signature, context.coordinator);
+    if (live && isNewer(state.ledger, announcement)) replaced = replace(state, live);
+    const plan = admit(replaced.state, announcement, context);
+    return start(replaced, { secagg: opened, plan, work: 'training', twentieths: 0 }, now, context);
+  } catch (thrown) {
+    const { code, message } = asTributaryError(thrown);
+    const reason = message.slice(0, 1000);
+    const { run, round, attempt, epoch } = announcement;
+    const declines = declineRun(replaced.state, run, code);
+    const effects: Effect[] = [
+      ...replaced.effects,
+      send({ type: 'leave', attempt: id, code, reason, convict: [] }),
+      emit({ type: 'refused', run, place, code, message }),
+    ];
+    // What another signed is no deed of this coordinator.
+    if (code !== 'bad-signature' && code !== 'wrong-coordinator')
+      effects.push({
+        type: 'append',
+        record: { type: 'refused', time: now, run, round, attempt, epoch, id, code, reason },
+      });
+    return { state: declines, effects };
+  }
+}
+
+function start({ state, effects }: Step, live: LiveAttempt, now: number, context: SessionContext): Step {
+  const { announcement, attempt: id } = live.secagg;
+  const { run, round, attempt, epoch, plan, weights } = announcement;
+  const record: LedgerRecord = {
+    type: 'announced',
+    time: now,
+    run,
+    round,
+    attempt,
+    epoch,
+    id,
+    plan,
+    weights,
+  };
+  return {
+    state: {
+      ...state,
+      ledger: noted(state.ledger, record),
+      attempts: withEntry(state.attempts, run, live),
+    },
+    effects: [
+      ...effects,
+      { type: 'append', record },
+      emit({ type: 'announced', plan: live.plan, ...placeOf(announcement, id) }),
+      send({ type: 'progress', attempt: id, twentieths: 0 }),
+      { type: 'train', attempt: id, announcement, plan: live.plan, ...seeds(context, id) },
+    ],
+  };
+}
+
+/**
+ * Training must differ between attempts, or two of them would yield the same vector under different masks; the rows that
+ * are held out must not, or the model would be evaluated on rows that it was trained on.
+ */
+function seeds(
+  { crypto, identity }: SessionContext,
+  id: string,
+): { seed: Uint8Array; splitSeed: Uint8Array } {
+  const derive = (salt: Uint8Array, purpose: string) =>
+    crypto.hkdf(identity.seed, salt, utf8(`tributary/1/${purpose}`), 32);
+  return { seed: derive(fromHex(id), 'training'), splitSeed: derive(new Uint8Array(32), 'hold-out') };
+}
+
+/** The same answer again, whatever has been answered so far. */
+function repeat(state: SessionState, live: LiveAttempt, context: SessionContext): Step {
+  const { attempt } = live.secagg;
+  if (live.work === 'training')
+    return { state, effects: [send({ type: 'progress', attempt, twentieths: live.twentieths })] };
+  const again = advertise(live.secagg, secaggContext(state, context), context.random);
+  if (again.kind === 'refused') throw again.error;
+  return {
+    state: {
+      ...state,
+      attempts: withEntry(state.attempts, live.secagg.announcement.run, { ...live, secagg: again.state }),
+    },
+    effects: [send({ type: 'advert', attempt, advert: again.advert })],
+  };
+}
+
+function isNewer(ledger: LedgerView, announcement: Announcement): boolean {
+  try {
+    requireNewer(ledger, announcement);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The coordinator has moved on; an attempt in which the vector was sent makes the next one on the same base sit out. */
+function replace(state: SessionState, live: LiveAttempt): Step {
+  const reason = 'A newer attempt was announced.';
+  const { state: next, effects } = dropAttempt(state, live, 'wrong-attempt', reason);
+  const place = placeOf(live.secagg.announcement, live.secagg.attempt);
+  return {
+    state: next,
+    effects: [...effects, emit({ type: 'abandoned', code: 'wrong-attempt', reason, ...place })],
+  };
+}
+
+/**
+ * The same policy as at the proposal, and the ledger.
+ * @throws sits-out, stale-epoch, stale-announcement, equivocation, approval-pending, policy-refused
+ */
+function admit(state: SessionState, announcement: Announcement, { policy }: SessionContext): Plan {
+  const refuse = (code: ErrorCode, message: string): never => {
+    throw new TributaryError(code, message);
+  };
+  if (policy.role === 'evaluator') return refuse('forbidden', 'This node only evaluates.');
+  if (state.ledger.sent.has(announcement.weights))
+    return refuse(
+      'sits-out',
+      `This node sent a vector on base weights ${announcement.weights} already: two of them would tell the difference.`,
+    );
+  requireNewer(state.ledger, announcement);
+  const known =
+    state.runs.get(announcement.run) ??
+    refuse('wrong-phase', `Run ${announcement.run} was never proposed to this node.`);
+  requireSamePlan(known, announcement);
+  requireSameHistory(state.ledger, announcement);
+  const verdict = judge(policy, known.plan, known.hashes, state.approvals);
+  if (verdict.verdict === 'refuse') return refuse(verdict.code, verdict.message);
+  if (verdict.verdict === 'ask')
+    return refuse('approval-pending', 'plans is ask: the owner of this node has not decided yet.');
+  return known.plan;
+}
+
+/** @throws equivocation naming the first field that differs from the proposed plan */
+function requireSamePlan({ plan, hashes }: KnownRun, { aggregation, ...announced }: Announcement): void {
+  const { mode, clip, coordinateBound = clip, weightCap, weights, collusion } = plan.aggregation;
+  const rules: [string, unknown, unknown][] = [
+    ['plan', announced.plan, hashes.plan],
+    ['layout.scalars', announced.layout.scalars, scalarNames(plan).length],
+    ...Object.entries({ mode, clip, coordinateBound, weightCap, weights, collusion }).map(
+      ([name, value]): [string, unknown, unknown] => [
+        `aggregation.${name}`,
+        aggregation[name as keyof typeof aggregation],
+        value,
+      ],
+    ),
+  ];
+  for (const [name, got, expected] of rules)
+    if (got !== expected)
+      throw new TributaryError(
+        'equivocation',
+        `${name} is ${got} in the announcement, ${expected} in the plan.`,
+      );
+  if (announced.round > plan.rounds)
+    throw new TributaryError(
+      'equivocation',
+      `Round ${announced.round} of a plan with ${plan.rounds} rounds.`,
+    );
+}
+
+/** Round r starts from what round r - 1 was said to have published. @throws equivocation */
+function requireSameHistory({ published }: LedgerView, announcement: Announcement): void {
+  const before = published.get(announcement.run);
+  // A restored backup (a higher epoch) may have lost that round.
+  if (before?.round !== announcement.round - 1 || before.epoch !== announcement.epoch) return;
+  const { weights, previousTranscript } = announcement;
+  if (before.weights !== weights || before.transcript !== previousTranscript)
+    throw new TributaryError(
+      'equivocation',
+      `Round ${before.round} was published with weights ${before.weights} and transcript ${before.transcript}; ` +
+        `round ${announcement.round} starts from ${weights} and ${previousTranscript}.`,
+    );
+}

@@ -1,0 +1,13 @@
+/** The pure session machine of a node. */
+export type {
+  Effect,
+  Place,
+  SessionContext,
+  SessionEvent,
+  SessionInput,
+  Step,
+} from './io.ts';
+export { EMPTY_LEDGER, LedgerRecord, type LedgerView, readLedger } from './ledger.ts';
+export type { LedgerStore } from './ledger-store.ts';
+export { step } from './machine.ts';
+export { createSession, type EvaluationResult, type SessionState } from './state.ts';
