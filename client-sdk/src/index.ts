@@ -1,4 +1,17 @@
+export { FederatedClient, type FederatedClientOptions } from './client.ts';
 export type { DataSource } from './data/dataset.ts';
+export * from './node/index.ts';
+export {
+  type Approvals,
+  type Decision,
+  judge,
+  type Policy,
+  parsePolicy,
+  policyRemarks,
+  type Verdict,
+} from './policy/index.ts';
+export type { ClientEvents } from './runtime/listeners.ts';
+export type { LedgerRecord, LedgerStore, Place, SessionEvent } from './session/index.ts';
 export type { Evaluation, EvaluationTask, Trainer, TrainingResult, TrainingTask } from './trainer/port.ts';
 export { createTfjsTrainer, type TfjsTrainerOptions } from './trainer/tfjs-trainer.ts';
 export { buildModel, initialWeights, prepareTopology } from './trainer/topology.ts';
