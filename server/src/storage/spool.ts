@@ -28,18 +28,20 @@ export async function openSpoolFolder(folder: string): Promise<Spool> {
       await makeFolder(attemptFolder(attempt));
       const part = partOf(path);
       const received = await receiveFile(stream, part, bytes);
+      let kept = false;
       try {
         if (received.bytes !== bytes)
           throw new TributaryError('malformed', `The body has ${received.bytes} bytes, not ${bytes}.`);
         requireSameHash(received.sha256, sha256);
         // Two uploads of one member may overlap: the first to finish counts.
-        if (!(await publish(part, path))) await requireFirst(path, member, sha256);
+        kept = await publish(part, path);
+        if (!kept) await requireFirst(path, member, sha256);
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
           throw new TributaryError('wrong-attempt', `Attempt ${attempt} ended during the upload.`);
         throw asFileError(cause, `Keeping the update of ${member} failed`);
       } finally {
-        await rm(part, { force: true });
+        if (!kept) await rm(part, { force: true });
       }
     },
     path: pathOf,

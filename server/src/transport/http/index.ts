@@ -5,6 +5,7 @@ import {
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
+import { installDrain } from '../../plugins/drain.ts';
 import { installErrors, sendProblem } from '../../plugins/errors.ts';
 import { installHeaders } from '../../plugins/limits.ts';
 import { blobRoutes } from './blobs.ts';
@@ -41,6 +42,7 @@ export function registerBasics(fastify: FastifyInstance): void {
     const ms = Math.round(reply.elapsedTime);
     request.log.debug({ method, url, status: reply.statusCode, ms, caller: caller?.name }, 'answered');
   });
+  installDrain(fastify);
   installErrors(fastify);
   installHeaders(fastify);
   installOctetStreams(fastify);
