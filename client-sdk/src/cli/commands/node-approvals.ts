@@ -1,0 +1,81 @@
+/** The owner's word on plans, where the policy says `plans: ask`. */
+import { parsePlan } from '@tributary/protocol';
+import { type Approval, approve, listPending, refuse } from '../../node/approvals.ts';
+import { loadNodeConfig } from '../../node/config.ts';
+import { command, UsageError } from '../command.ts';
+import type { Context } from '../context.ts';
+import { dateTime, fields, note, printResult } from '../output.ts';
+import { planWords } from '../plan-words.ts';
+import { CONFIG_ARGS } from './node-shared.ts';
+
+export const pending = command({
+  name: 'pending',
+  description: 'Show the plans that wait for your word, in plain words',
+  examples: [
+    { line: 'node pending --config clinic-a/node.yaml', does: 'who asks, and what would be trained' },
+    { line: 'node pending --json', does: 'the plans whole' },
+  ],
+  args: CONFIG_ARGS,
+  async run(context, args) {
+    const config = await loadNodeConfig(args.config);
+    const waiting = await listPending(config.state);
+    if (context.json) {
+      printResult(context, waiting, '');
+      return;
+    }
+    const texts: string[] = [];
+    for (const each of waiting) texts.push(await approvalText(context, each, config.enrolment.url));
+    printResult(context, waiting, waiting.length > 0 ? texts.join('\n') : 'No plan waits for your word.');
+    if (waiting.length > 0)
+      note(
+        context,
+        `\nDecide with: tributary node approve ${waiting[0]!.plan.slice(0, 8)}  (or refuse)` +
+          `${args.config === 'node.yaml' ? '' : ` --config ${args.config}`}`,
+      );
+  },
+});
+
+export const approvePlan = decision(
+  'approve',
+  'Agree to a plan: this node takes part in every run of exactly this plan',
+  approve,
+);
+export const refusePlan = decision('refuse', 'Say no to a plan, also if it was approved before', refuse);
+
+function decision(name: 'approve' | 'refuse', description: string, decide: typeof approve) {
+  return command({
+    name,
+    description,
+    examples: [
+      { line: `node ${name} 3fa85f64`, does: 'the first 8 digits of the plan hash are enough' },
+      { line: `node ${name} 3fa85f64 --config clinic-a/node.yaml`, does: 'for a node elsewhere' },
+    ],
+    args: {
+      hash: { type: 'positional', description: 'Plan hash, or its first 8 digits or more' },
+      ...CONFIG_ARGS,
+    },
+    async run(context, args) {
+      const hash = args.hash.toLowerCase();
+      if (!/^[0-9a-f]{8,64}$/.test(hash))
+        throw new UsageError(
+          `"${args.hash}" is no plan hash.`,
+          'Give at least its first 8 hexadecimal digits.',
+        );
+      const config = await loadNodeConfig(args.config);
+      const { body: _, ...decided } = await decide(config.state, hash);
+      printResult(context, decided, `Plan ${decided.plan} is ${decided.state}.`);
+      note(context, 'A node that is running notices by itself.');
+    },
+  });
+}
+
+async function approvalText(context: Context, approval: Approval, url: string): Promise<string> {
+  const { countParameters } = await import('../model-files.ts');
+  const plan = parsePlan(approval.body);
+  return fields(context, [
+    ['plan', approval.plan],
+    ['topology', approval.topology],
+    ['asked by', `${url}, run ${approval.run}, ${dateTime(approval.proposedAt)}`],
+    ...planWords(plan, await countParameters(plan)),
+  ]);
+}

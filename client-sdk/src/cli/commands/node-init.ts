@@ -1,0 +1,100 @@
+/** Joining a coordinator: key, enrolment, node.yaml. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { decodeInvite, fingerprint, type Invite, TributaryError } from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
+import { parse } from 'yaml';
+import { enrol } from '../../node/enrol.ts';
+import { command } from '../command.ts';
+import { nodeSkeleton } from '../node-skeleton.ts';
+import { fields, note, printResult } from '../output.ts';
+import { PASSPHRASE_ARGS, readPassphrase } from '../secrets.ts';
+import { KEY_ARGS } from './node-shared.ts';
+
+export const init = command({
+  name: 'init',
+  description: 'Make the key of this node on this machine and enrol it with the invite from the operator',
+  examples: [
+    {
+      line: 'node init tributary-invite:...',
+      does: 'in this folder; asks twice for a passphrase that encrypts the key',
+    },
+    { line: 'node init tributary-invite:... --dir clinic-a', does: 'in another folder' },
+    {
+      line: 'node init tributary-invite:... --passphrase-file FILE',
+      does: 'without a terminal; TRIBUTARY_PASSPHRASE works too',
+    },
+  ],
+  args: {
+    invite: { type: 'positional', description: 'The whole line from the operator' },
+    dir: {
+      type: 'string',
+      default: '.',
+      valueHint: 'DIR',
+      description: 'Folder of node.yaml, made if needed',
+    },
+    ...PASSPHRASE_ARGS,
+    'allow-insecure': KEY_ARGS['allow-insecure'],
+  },
+  async run(context, args) {
+    const invite = decodeInvite(args.invite);
+    const file = join(args.dir, 'node.yaml');
+    const found = await readNodeFile(file, invite);
+    const state = resolve(args.dir, found?.state ?? DEFAULT_STATE);
+    const question = `New passphrase for the key of ${invite.name}, 8 characters or more`;
+    const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: true });
+    await mkdir(args.dir, { recursive: true });
+    const { identity, enrolment, members } = await enrol({
+      invite: args.invite,
+      folder: state,
+      passphrase,
+      allowInsecure: args['allow-insecure'],
+    });
+    if (!found)
+      await writeFile(file, nodeSkeleton(enrolment.name, enrolment.role, DEFAULT_STATE), { flag: 'wx' });
+    const own = fingerprint(nodeCrypto, identity.id);
+    const coordinator = fingerprint(nodeCrypto, enrolment.key);
+    printResult(
+      context,
+      { ...enrolment, fingerprint: own, key: identity.id, coordinator: enrolment.key, state, config: file },
+      `${enrolment.name} is enrolled with ${enrolment.url}.\n${fields(context, [
+        ['own key', own],
+        ['coordinator', coordinator],
+        ['state', `${state}  (encrypted key, accepted members, ledger)`],
+        ['config', `${file}${found ? '' : '  (new: say there where your data lies)'}`],
+      ])}`,
+    );
+    const others = members.filter((member) => member.key !== identity.id).length;
+    note(
+      context,
+      `\nTell the other partners your fingerprint by telephone. So far ${others} others are enrolled; when all are:\n` +
+        `  tributary node members list --config ${file}\n` +
+        `  tributary node members accept NAME... --config ${file}\n` +
+        `  tributary node start --config ${file}`,
+    );
+  },
+});
+
+const DEFAULT_STATE = './state';
+
+/** Looks into an existing node.yaml before a key is made: a wrong name would be found only at the start. */
+async function readNodeFile(path: string, invite: Invite): Promise<{ state: string } | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  let file: { name?: unknown; state?: unknown } | null;
+  try {
+    file = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    throw new TributaryError('malformed', `${path}: ${(error as Error).message.split('\n', 1)[0]}`);
+  }
+  if (file?.name !== undefined && file.name !== invite.name)
+    throw new TributaryError('conflict', `${path} has name ${file.name}, the invite is for ${invite.name}.`, {
+      remedy: 'Correct `name`, or choose another folder with --dir.',
+    });
+  return { state: typeof file?.state === 'string' ? file.state : DEFAULT_STATE };
+}

@@ -1,0 +1,103 @@
+/** Who takes part: inviting nodes, and suspending them. */
+import { choice, command, group, wholeNumber } from '../command.ts';
+import { connect, URL_ARGS } from '../connect.ts';
+import { dateTime, note, printResult, table } from '../output.ts';
+
+const invite = command({
+  name: 'invite',
+  description: 'Make a one-time invite for a new node; its key is made on its own machine',
+  examples: [
+    { line: 'partners invite clinic-a', does: 'prints an invite that is good for a week' },
+    {
+      line: 'partners invite public-test --role evaluator',
+      does: 'a node that only evaluates, on public data',
+    },
+    { line: 'partners invite clinic-b --ttl 1d', does: 'good for one day' },
+  ],
+  args: {
+    name: { type: 'positional', description: 'Name of the partner: letters, digits, dot, dash' },
+    role: {
+      type: 'string',
+      default: 'partner',
+      valueHint: 'partner|evaluator',
+      description: 'What the node does',
+    },
+    ttl: {
+      type: 'string',
+      default: '7d',
+      valueHint: 'TIME',
+      description: 'How long it is good: 30m, 12h, 7d',
+    },
+    ...URL_ARGS,
+  },
+  async run(context, args) {
+    const role = choice(args.role, '--role', ['partner', 'evaluator']);
+    const ttl = seconds(args.ttl);
+    const api = await connect(context, args);
+    const made = await api.invite({ name: args.name, role, ttl });
+    // Alone on its line, so that it can be piped.
+    printResult(context, made, made.invite);
+    note(
+      context,
+      `\nGive this line to ${made.name}, privately: whoever has it can enrol. Good until ${dateTime(made.expires)}, once.\n` +
+        'There: `tributary node init INVITE`, then `tributary node start --config node.yaml`.',
+    );
+  },
+});
+
+const list = command({
+  name: 'list',
+  description: 'List partners and evaluators, their keys and whether they are connected',
+  examples: [
+    { line: 'partners list', does: 'everybody who was invited' },
+    { line: 'partners list --json', does: 'the same for a script' },
+  ],
+  args: URL_ARGS,
+  async run(context, args) {
+    const partners = await (await connect(context, args)).partners();
+    const rows = partners.map(({ name, role, status, connected, lastSeen, fingerprint }) => [
+      name,
+      role,
+      status,
+      connected ? 'connected' : lastSeen === null ? 'never seen' : `seen ${dateTime(lastSeen)}`,
+      fingerprint ?? '-',
+    ]);
+    const human =
+      rows.length > 0
+        ? table(context, ['NAME', 'ROLE', 'STATUS', 'NODE', 'KEY FINGERPRINT'], rows)
+        : 'Nobody yet; `tributary partners invite NAME` makes an invite.';
+    printResult(context, partners, human);
+  },
+});
+
+const suspend = change('suspend', 'Stop counting a partner in; its running attempt goes on without it');
+const resume = change('resume', 'Let a suspended partner take part again');
+
+function change(name: 'suspend' | 'resume', description: string) {
+  return command({
+    name,
+    description,
+    examples: [{ line: `partners ${name} clinic-a`, does: `by the name in \`partners list\`` }],
+    args: { name: { type: 'positional', description: 'Name of the partner' }, ...URL_ARGS },
+    async run(context, args) {
+      const partner = await (await connect(context, args)).setPartnerStatus(args.name, name);
+      printResult(context, partner, `${partner.name} is ${partner.status}.`);
+    },
+  });
+}
+
+export const partners = group({
+  name: 'partners',
+  description: 'Invite partners, list and suspend them',
+  examples: [{ line: 'partners invite clinic-a', does: 'the first step for a new partner' }],
+  commands: [invite, list, suspend, resume],
+});
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90`, `30m`, `12h`, `7d` in seconds. */
+function seconds(text: string): number {
+  const [, number = text, unit = 's'] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const scale = UNITS[unit]!;
+  return wholeNumber(number, '--ttl', Math.ceil(60 / scale), Math.floor((90 * 86_400) / scale)) * scale;
+}

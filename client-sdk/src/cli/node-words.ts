@@ -1,0 +1,84 @@
+/** What a node does, in plain words: one line per event. */
+import { fingerprint } from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
+import type { SessionEvent } from '../session/index.ts';
+
+/** @param config as the owner typed it, to be typed again. Undefined for events that are drawn and not told. */
+export function nodeEventWords(event: SessionEvent, config: string): string | undefined {
+  const option = config === 'node.yaml' ? '' : ` --config ${config}`;
+  switch (event.type) {
+    case 'connected': {
+      const { name, role, strangers } = event;
+      const lines = strangers.map(
+        (member) =>
+          `    ${member.name}  ${fingerprint(nodeCrypto, member.key)}  not accepted, does not count`,
+      );
+      const advice = `    compare by telephone, then: tributary node members accept NAME${option}`;
+      return [`connected as ${role} ${name}`, ...lines, ...(lines.length > 0 ? [advice] : [])].join('\n');
+    }
+    case 'disconnected':
+      return `disconnected (${event.code}): ${event.message}${event.final ? '' : ' Trying again.'}`;
+    case 'proposal':
+      return `run ${event.run} proposed: plan ${event.planHash.slice(0, 16)} "${event.plan.name}", ${verdictWords(event, option)}`;
+    case 'consent':
+      return `run ${event.run}: takes part`;
+    case 'refused':
+      return `${event.place ? where(event.place) : `run ${event.run}`}: refused (${event.code}): ${event.message}`;
+    case 'announced':
+      return `${where(event)}: training ${event.plan.training.epochs} epochs on local data`;
+    case 'progress':
+      return undefined;
+    case 'roster':
+      return `${where(event)}: ${event.members.length} partners, ${event.threshold} must remain to unmask`;
+    case 'cohort':
+      return `${where(event)}: masking the update with ${event.members.length - 1} others`;
+    case 'uploading':
+      return `${where(event)}: sending ${megabytes(event.bytes)} of masked update`;
+    case 'uploaded':
+      return `${where(event)}: masked update sent`;
+    case 'survivors':
+      return `${where(event)}: ${event.members.length} partners are in the sum`;
+    case 'unmasked':
+      return `${where(event)}: helped to unmask the sum`;
+    case 'published':
+      return `run ${event.run}, round ${event.round}: new model ${event.model.slice(0, 16)}`;
+    case 'abandoned':
+      return `${where(event)}: given up (${event.code}): ${event.reason}`;
+    case 'evaluated': {
+      const metrics = Object.entries(event.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      const figures = [...metrics, `loss ${event.loss.toFixed(4)}`].join(', ');
+      return `run ${event.run}, round ${event.round}: ${figures} on ${event.count} rows`;
+    }
+    case 'run-ended':
+      return `run ${event.run} ${event.status}${event.reason ? `: ${event.reason}` : ''}`;
+    case 'warning':
+      return `note (${event.code}): ${event.message}`;
+    default:
+      return event satisfies never;
+  }
+}
+
+function where({ run, round, attempt }: { run: string; round: number; attempt: number }): string {
+  return `run ${run}, round ${round}${attempt > 1 ? `, attempt ${attempt}` : ''}`;
+}
+
+function verdictWords(event: Extract<SessionEvent, { type: 'proposal' }>, option: string): string {
+  switch (event.verdict.verdict) {
+    case 'allow':
+      return 'allowed by the policy';
+    case 'ask':
+      return `waits for your word: tributary node pending${option}`;
+    case 'refuse':
+      return `refused: ${event.verdict.message}`;
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** The plan whole would make every line long; its hash names it, and `node pending --json` shows it. */
+export function nodeEventJson({ type, ...rest }: SessionEvent, time: number): string {
+  const body = 'plan' in rest ? { ...rest, plan: rest.plan.name } : rest;
+  return JSON.stringify({ time, event: type, ...body });
+}

@@ -1,0 +1,91 @@
+/** A plan in plain words, for the person who has to say yes or no to it. */
+import type { Column, Features, Plan } from '@tributary/protocol';
+import { isObject, layersIn } from '../trainer/topology-tree.ts';
+import { plural } from './output.ts';
+
+/** Label and text, one pair per line. @param parameters of the model, where they were counted */
+export function planWords(plan: Plan, parameters?: number): [string, string][] {
+  const { training, aggregation, cohort } = plan;
+  const count = parameters === undefined ? '' : `; ${plural(parameters, 'parameter')}`;
+  const words: [string, string][] = [
+    ['model', `${layerWords(plan).join(' -> ')}${count}`],
+    ['features', featureWords(plan.features)],
+    [
+      'training',
+      `${plural(plan.rounds, 'round')} of ${plural(training.epochs, 'epoch')} each, batches of ${training.batchSize}, ` +
+        `${training.optimizer.name} at ${training.optimizer.learningRate}, ${training.loss}`,
+    ],
+    ['hold-out', holdoutWords(plan)],
+    ['aggregation', modeWords(aggregation.mode)],
+    ['weights', WEIGHT_WORDS[aggregation.weights](aggregation.weightCap)],
+    ['clip', `an update longer than ${aggregation.clip} (L2 norm) is scaled down to it`],
+    [
+      'cohort',
+      `${cohort.min} partners or more, ${cohort.minSum} or more in a sum; ` +
+        `${plural(aggregation.collusion, 'partner')} assumed to work together with the coordinator`,
+    ],
+  ];
+  if (plan.earlyStop)
+    words.push([
+      'stops early',
+      `after ${plural(plan.earlyStop.patience, 'round')} without better ${plan.earlyStop.metric}`,
+    ]);
+  return plan.description === undefined ? words : [['about', plan.description], ...words];
+}
+
+export function modeWords(mode: Plan['aggregation']['mode']): string {
+  return mode === 'secure'
+    ? "secure: the coordinator learns the sum over all partners and nobody's own update"
+    : "PLAIN: THE COORDINATOR SEES EVERY PARTNER'S OWN UPDATE";
+}
+
+const WEIGHT_WORDS: Readonly<Record<Plan['aggregation']['weights'], (cap: number) => string>> = {
+  exact: (cap) => `by number of rows, at most ${cap}; only the sum of all numbers is seen`,
+  bucketed: (cap) => `by number of rows, cut to a power of two, at most ${cap}`,
+  uniform: () => 'every partner counts the same',
+};
+
+function holdoutWords({ holdout, training }: Plan): string {
+  if (holdout === 0) return 'none: the model is not measured at the partners';
+  const measured = ['loss', ...training.metrics].join(', ');
+  return `${percent(holdout)} of the rows measure the incoming model (${measured}); only sums over all partners are seen`;
+}
+
+export function layerWords(plan: Plan): string[] {
+  return layersIn(plan.model.topology).map(({ className, config }) => {
+    const size = config.units ?? config.filters ?? config.rate;
+    const parts = [className, size, activationName(config.activation)];
+    return parts.filter((part) => part !== undefined && part !== null && part !== 'linear').join(' ');
+  });
+}
+
+function activationName(activation: unknown): string | undefined {
+  if (typeof activation === 'string') return activation;
+  return isObject(activation) && typeof activation.class_name === 'string'
+    ? activation.class_name
+    : undefined;
+}
+
+function featureWords(features: Features): string {
+  if (features.kind === 'image') {
+    const colors = features.channels === 1 ? 'grey' : 'colour';
+    return `images of ${features.height} x ${features.width} pixels, ${colors}, in classes ${few(features.classes)}`;
+  }
+  const label = features.label.kind === 'class' ? `class ${few(features.label.classes)}` : 'a number';
+  return `columns ${few(features.columns.map(columnWords))}; to predict: ${features.label.name} (${label})`;
+}
+
+function columnWords({ name, transform }: Column): string {
+  return transform.kind === 'identity' ? name : `${name} (${transform.kind})`;
+}
+
+/** Everything a partner should see is named; beyond that the count is told, never hidden. */
+function few(words: readonly string[]): string {
+  const shown = 40;
+  if (words.length <= shown) return words.join(', ');
+  return `${words.slice(0, shown).join(', ')} and ${words.length - shown} more (\`--json\` lists all)`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1).replace(/\.0$/, '')} %`;
+}

@@ -1,0 +1,108 @@
+/** What happens in a run, in plain words: one line per event, one row per round. */
+import type { EvaluationReport, RoundRecord, RunDetail, RunEvent } from '@tributary/protocol';
+
+/** Phases as the coordinator names them, and what they mean. */
+const PHASES: Readonly<Record<string, string>> = {
+  gathering: 'waiting for partners',
+  advertise: 'partners train on their own data',
+  share: 'partners exchange encrypted key shares',
+  upload: 'partners send masked updates',
+  agree: 'partners agree who is in the sum',
+  unmask: 'partners unmask the sum, and only the sum',
+  summing: 'the coordinator checks and averages the sum',
+};
+
+export function phaseWords(phase: string): string {
+  return PHASES[phase] ?? phase;
+}
+
+/** Undefined for events that only a live view has use for. */
+export function eventWords(event: RunEvent): string | undefined {
+  const { kind, round, attempt, data } = event;
+  const text = (key: string) => (typeof data[key] === 'string' ? (data[key] as string) : '');
+  const where = `round ${round}${attempt > 1 ? `, attempt ${attempt}` : ''}`;
+  switch (kind) {
+    case 'started':
+      return `run started by ${text('by')}`;
+    case 'waiting':
+      return `waiting: ${text('reason')}`;
+    case 'phase':
+      return `${where}: ${phaseWords(text('phase'))}`;
+    case 'answered':
+      return undefined;
+    case 'progress': {
+      const done = Number(data.twentieths);
+      return done % 5 === 0 ? `${where}: ${text('name')} has trained ${5 * done} %` : undefined;
+    }
+    case 'consent':
+      return `${text('name') || text('member').slice(0, 12)} takes part`;
+    case 'decline':
+      return `${text('name') || text('member').slice(0, 12)} does not take part: ${text('reason')}`;
+    case 'joined':
+      return `${text('name')} connected`;
+    case 'left':
+      return `${where}: ${text('name')} left (${text('code')}): ${text('reason')}`;
+    case 'abandoned':
+      return `${where}: given up (${text('code')}): ${text('reason')}; a new attempt follows`;
+    case 'evaluation': {
+      const report = data as unknown as EvaluationReport & { round: number };
+      return `round ${report.round}: ${report.evaluator} measured ${metricWords(report)} on ${report.count} rows`;
+    }
+    case 'published':
+      return `round ${(data.record as RoundRecord).round} published: ${roundWords(data.record as RoundRecord)}`;
+    case 'ended':
+      return `run ${text('status')}${text('reason') ? `: ${text('reason')}` : ''}`;
+    default:
+      return `${where}: ${kind} ${JSON.stringify(data)}`;
+  }
+}
+
+function metricWords({ loss, metrics }: Pick<EvaluationReport, 'loss' | 'metrics'>): string {
+  const named = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+  return [...named, `loss ${loss.toFixed(4)}`].join(', ');
+}
+
+function roundWords({ participants, dropped, metrics }: RoundRecord): string {
+  const lost = dropped.length > 0 ? `, without ${dropped.join(', ')}` : '';
+  const measured = metrics.holdout
+    ? metricWords(metrics.holdout)
+    : `training loss ${metrics.trainingLoss.toFixed(4)}`;
+  return `sum of ${participants.length} partners${lost}; ${measured}`;
+}
+
+export const ROUND_HEADER = [
+  'ROUND',
+  'PARTNERS',
+  'DROPPED',
+  'ACCURACY',
+  'LOSS',
+  'MEASURED BY',
+  'SECONDS',
+  'MB UP',
+];
+
+/** An evaluator's figures where there are any, else the sums over the partners' hold-outs. */
+export function roundRow(record: RoundRecord): (string | number)[] {
+  const [report] = record.evaluations;
+  const { accuracy, loss } = figures(record);
+  return [
+    record.round,
+    record.participants.length,
+    record.dropped.length,
+    accuracy ?? '-',
+    loss,
+    report ? report.evaluator : record.metrics.holdout ? 'hold-outs' : 'training',
+    ((record.published - record.started) / 1000).toFixed(1),
+    (record.bytesUp / 1e6).toFixed(1),
+  ];
+}
+
+function figures({ evaluations, metrics }: RoundRecord): { accuracy: string | undefined; loss: string } {
+  const measured = evaluations[0] ?? metrics.holdout ?? { loss: metrics.trainingLoss, metrics: {} };
+  const accuracy: number | undefined = measured.metrics.accuracy;
+  return { accuracy: accuracy?.toFixed(4), loss: measured.loss.toFixed(4) };
+}
+
+export function runState(run: Pick<RunDetail, 'status' | 'round' | 'rounds' | 'reason'>): string {
+  return `${run.status}, round ${run.round} of ${run.rounds}${run.reason ? ` (${run.reason})` : ''}`;
+}

@@ -1,0 +1,130 @@
+import type { RoundRecord, RunDetail, RunEvent } from '@tributary/protocol';
+import { describe, expect, it } from 'vitest';
+import { bar, createScreen } from './bars.ts';
+import { viewOf } from './live-view.ts';
+import { eventWords, roundRow } from './run-words.ts';
+import { nearest } from './suggest.ts';
+import { createTestIo } from './test-io.ts';
+
+const record: RoundRecord = {
+  round: 2,
+  attempts: 1,
+  participants: ['clinic-a', 'clinic-b', 'clinic-c'],
+  dropped: ['clinic-d'],
+  metrics: {
+    weight: 300,
+    trainingLoss: 0.5,
+    clipped: 0,
+    holdout: { count: 30, loss: 0.25, metrics: { accuracy: 0.9 } },
+  },
+  evaluations: [],
+  model: 'a'.repeat(64),
+  transcript: 'b'.repeat(64),
+  started: 1000,
+  published: 3500,
+  bytesUp: 2_400_000,
+  bytesDown: 2_400_000,
+};
+
+const run: RunDetail = {
+  id: 'digits-1',
+  name: 'digits',
+  plan: 'c'.repeat(64),
+  status: 'running',
+  round: 2,
+  rounds: 10,
+  aggregation: 'secure',
+  created: 0,
+  reason: null,
+  planBody: {},
+  model: 'a'.repeat(64),
+  initialEvaluations: [],
+  history: [record],
+  current: {
+    round: 3,
+    attempt: 2,
+    phase: 'advertise',
+    partners: [{ name: 'clinic-a', state: 'awaited', twentieths: 10 }],
+  },
+  consents: [{ name: 'clinic-d', answer: 'decline', code: 'policy-refused', reason: 'minRoster is 5.' }],
+};
+
+const event = (kind: string, data: RunEvent['data']): RunEvent => ({
+  seq: 1,
+  time: 0,
+  kind,
+  round: 2,
+  attempt: 1,
+  data,
+});
+
+describe('the live view', () => {
+  it('shows phase, bars, refusals and rounds', () => {
+    const text = viewOf(run, createTestIo({ tty: true })).join('\n');
+    expect(text).toContain('digits-1  running, 2 of 10 rounds published');
+    expect(text).toContain('Round 3, attempt 2: partners train on their own data');
+    expect(text).toContain(`clinic-a  ${bar(0.5)}  awaited`);
+    expect(text).toContain('clinic-d does not take part (policy-refused): minRoster is 5.');
+    expect(text).toMatch(/2 +3 +1 +0\.9000 +0\.2500 +hold-outs +2\.5 +2\.4/);
+  });
+
+  it('prefers the figures of an evaluator to those of the hold-outs', () => {
+    const report = { evaluator: 'public', count: 2004, loss: 0.1, metrics: { accuracy: 0.97 } };
+    expect(roundRow({ ...record, evaluations: [report] }).slice(3, 6)).toEqual([
+      '0.9700',
+      '0.1000',
+      'public',
+    ]);
+  });
+});
+
+describe('the screen', () => {
+  it('erases what it drew, cuts long lines, and does not draw the same twice', () => {
+    const io = createTestIo({ tty: true });
+    const screen = createScreen(io);
+    screen.draw(['one', 'x'.repeat(200)]);
+    expect(io.written().err).toBe(`one\n${'x'.repeat(79)}\n`);
+    const before = io.written().err;
+    screen.draw(['one', 'x'.repeat(200)]);
+    expect(io.written().err).toBe(before);
+    screen.draw(['two']);
+    expect(io.written().err).toBe(`${before}\u001b[2A\u001b[0Jtwo\n`);
+    screen.log('stays');
+    expect(io.written().err).toBe(`${before}\u001b[2A\u001b[0Jtwo\n\u001b[1A\u001b[0Jstays\ntwo\n`);
+  });
+
+  it('draws nothing where there is no terminal', () => {
+    const io = createTestIo();
+    createScreen(io).draw(['one']);
+    expect(io.written()).toEqual({ out: '', err: '' });
+  });
+});
+
+describe('events in words', () => {
+  it.each([
+    ['phase', { phase: 'upload' }, 'round 2: partners send masked updates'],
+    ['left', { name: 'a', code: 'timed-out', reason: 'silent' }, 'round 2: a left (timed-out): silent'],
+    [
+      'published',
+      { record },
+      'round 2 published: sum of 3 partners, without clinic-d; accuracy 0.9000, loss 0.2500',
+    ],
+    ['ended', { status: 'done', reason: null }, 'run done'],
+    ['progress', { name: 'a', twentieths: 10 }, 'round 2: a has trained 50 %'],
+    ['progress', { name: 'a', twentieths: 11 }, undefined],
+    ['something-new', { x: 1 }, 'round 2: something-new {"x":1}'],
+  ])('%s', (kind, data, words) => {
+    expect(eventWords(event(kind, data))).toBe(words);
+  });
+});
+
+describe('suggestions', () => {
+  it.each([
+    ['watsh', 'watch'],
+    ['wacth', 'watch'],
+    ['wat', 'watch'],
+    ['xyz', undefined],
+  ])('%s -> %s', (typed, meant) => {
+    expect(nearest(typed, ['start', 'list', 'watch'])).toBe(meant);
+  });
+});
