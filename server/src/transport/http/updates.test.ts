@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -132,5 +133,14 @@ describe('updates', () => {
         status: 401,
         code: 'unauthenticated',
       });
+  });
+
+  it('that are refused midway are read to their end, so that sender and socket are free again', async () => {
+    const huge = Buffer.alloc(64 * 1024 * 1024);
+    const { sending, answer } = open(node.session('PUT', PATH, huge), { 'transfer-encoding': 'chunked' });
+    const finished = once(sending, 'finish');
+    sending.end(huge);
+    expect(await answer).toMatchObject({ status: 413, code: 'too-large' });
+    await finished;
   });
 });
