@@ -20,8 +20,9 @@ const MAX_MESSAGE = 8 * 1024;
 
 export interface Greeting {
   readonly member: string;
-  readonly software: string;
   readonly keys: SessionKeys;
+  /** Frames that came right behind the handshake. */
+  readonly early: readonly Frame[];
 }
 
 /**
@@ -34,23 +35,32 @@ export async function greet(
   epoch: number,
   admit: (member: string) => Promise<void>,
 ): Promise<Greeting> {
-  const messages = readMessages(socket);
+  const frames = readFrames(socket);
   try {
-    const hello = validate(Hello, await messages.next(), 'hello');
+    const hello = validate(Hello, await frames.json(), 'hello');
     await admit(hello.identity);
     const ephemeral: Ephemeral = { secret: nodeRandom(32), nonce: nodeRandom(32) };
     const welcome = createWelcome(nodeCrypto, identity, ephemeral, hello, epoch, randomBytes(16));
     socket.send(JSON.stringify(welcome));
-    const prove = validate(Prove, await messages.next(), 'prove');
+    const prove = validate(Prove, await frames.json(), 'prove');
     const keys = finishAsServer(nodeCrypto, ephemeral, hello, welcome, prove);
-    return { member: hello.identity, software: hello.software, keys };
+    // Nothing is awaited from here to the session's own listener, so no frame falls in between.
+    return { member: hello.identity, keys, early: frames.stop() };
   } finally {
-    messages.stop();
+    frames.stop();
   }
 }
 
-function readMessages(socket: WebSocket) {
-  const arrived: unknown[] = [];
+/** Frames that may wait while the handshake goes on: its own two, and what an eager client sends right behind. */
+const MAX_WAITING = 16;
+
+export interface Frame {
+  readonly data: Buffer;
+  readonly binary: boolean;
+}
+
+function readFrames(socket: WebSocket) {
+  const arrived: Frame[] = [];
   let failure: TributaryError | null = null;
   let wake: (() => void) | null = null;
   const fail = (error: TributaryError): void => {
@@ -58,20 +68,10 @@ function readMessages(socket: WebSocket) {
     wake?.();
   };
   const onMessage = (data: Buffer, binary: boolean): void => {
-    try {
-      if (binary || data.length > MAX_MESSAGE)
-        throw new TributaryError('malformed', 'A handshake message is JSON text of at most 8 KiB.');
-      arrived.push(JSON.parse(data.toString('utf8')));
-      if (arrived.length > 2)
-        throw new TributaryError('malformed', 'Too many messages before the handshake was over.');
-      wake?.();
-    } catch (error) {
-      fail(
-        error instanceof TributaryError
-          ? error
-          : new TributaryError('malformed', 'A handshake message is not JSON.'),
-      );
-    }
+    arrived.push({ data, binary });
+    if (arrived.length > MAX_WAITING)
+      fail(new TributaryError('malformed', 'Too many messages before the handshake was over.'));
+    wake?.();
   };
   const onClose = (): void =>
     fail(new TributaryError('unavailable', 'The socket closed during the handshake.'));
@@ -82,19 +82,27 @@ function readMessages(socket: WebSocket) {
   socket.on('message', onMessage);
   socket.on('close', onClose);
   return {
-    async next(): Promise<unknown> {
-      while (arrived.length === 0) {
-        if (failure) throw failure;
+    async json(): Promise<unknown> {
+      while (!failure && arrived.length === 0)
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
+      if (failure) throw failure;
+      const { data, binary } = arrived.shift()!;
+      if (binary || data.length > MAX_MESSAGE)
+        throw new TributaryError('malformed', 'A handshake message is JSON text of at most 8 KiB.');
+      try {
+        return JSON.parse(data.toString('utf8'));
+      } catch {
+        throw new TributaryError('malformed', 'A handshake message is not JSON.');
       }
-      return arrived.shift();
     },
-    stop(): void {
+    /** Stops listening; what came behind the handshake belongs to the session. */
+    stop(): Frame[] {
       clearTimeout(timer);
       socket.off('message', onMessage);
       socket.off('close', onClose);
+      return arrived;
     },
   };
 }

@@ -20,7 +20,7 @@ import {
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { greet } from './handshake.ts';
+import { type Frame, greet } from './handshake.ts';
 import { createReplayWindow } from './replay-window.ts';
 
 export const SESSION_PATH = '/v1/session';
@@ -78,10 +78,12 @@ export function createSessions(
     handshakes++;
     let live: Live;
     let open: (frame: Uint8Array) => unknown;
+    let early: readonly Frame[];
     try {
       const greeting = await greet(socket, identity, epoch(), handlers.admit);
       const channel = createChannel(nodeCrypto, greeting.keys, 'server');
       open = channel.open;
+      early = greeting.early;
       live = {
         id: greeting.keys.session,
         member: greeting.member,
@@ -96,10 +98,10 @@ export function createSessions(
     } finally {
       handshakes--;
     }
-    adopt(live, open);
+    adopt(live, open, early);
   }
 
-  function adopt(live: Live, open: (frame: Uint8Array) => unknown): void {
+  function adopt(live: Live, open: (frame: Uint8Array) => unknown, early: readonly Frame[]): void {
     const { member, socket } = live;
     const before = byMember.get(member);
     if (before) {
@@ -118,7 +120,7 @@ export function createSessions(
     });
     // One message at a time, in order: what a member says later never overtakes what it said before.
     let queue: Promise<void> = handlers.connected(live);
-    socket.on('message', (data: Buffer, binary: boolean) => {
+    const take = (data: Buffer, binary: boolean): void => {
       heard = Date.now();
       try {
         if (!binary) throw new TributaryError('bad-frame', 'After the handshake every frame is sealed.');
@@ -127,7 +129,9 @@ export function createSessions(
       } catch (error) {
         end(live, error);
       }
-    });
+    };
+    for (const { data, binary } of early) take(data, binary);
+    socket.on('message', take);
     socket.on('close', () => {
       clearInterval(heartbeat);
       byId.delete(live.id);
