@@ -4,7 +4,7 @@
  */
 import { type ServerMessageOf, TributaryError } from '@tributary/protocol';
 import { receiveAgreement, receiveCohort, receiveRoster, receiveSurvivors } from '@tributary/protocol/secagg';
-import { keep, refused } from './attempt.ts';
+import { keep, refused, uploaded } from './attempt.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
 import { attemptOf, type LiveAttempt, type SessionState } from './state.ts';
@@ -64,7 +64,8 @@ export function survivors(
   const live = find(state, attempt);
   const step = receiveSurvivors(live.secagg, secaggContext(state, context), survivors, signature);
   if (step.kind === 'refused') return refused(state, live, step, now);
-  const effects: Effect[] = [];
+  // U3 names only what is durable; its word may overtake the answer to the upload.
+  const effects: Effect[] = [...uploaded(state, attempt).effects];
   if (live.secagg.phase === 'masked')
     effects.push(
       emit({ type: 'survivors', members: survivors.updates.map(({ member }) => member), ...place(live) }),
