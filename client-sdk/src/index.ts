@@ -1,5 +1,9 @@
+export { type ApiClient, createApiClient } from './api-client.ts';
 export { FederatedClient, type FederatedClientOptions } from './client.ts';
 export type { DataSource } from './data/dataset.ts';
+export { type DigitsPlanOptions, digitsPlan } from './data/digits-plan.ts';
+export { formatPartition, type PartitionScheme, parsePartition } from './data/partition/partition.ts';
+export { type SplitOptions, splitDigits } from './data/split.ts';
 export * from './node/index.ts';
 export {
   type Approvals,

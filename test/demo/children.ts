@@ -1,0 +1,166 @@
+/** The demo's processes: started, read line by line, and every one of them ended whatever happens. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** Lines of a child that are kept to tell why it ended. */
+const KEPT_LINES = 12;
+/** Given to a child to end by itself before it is killed: milliseconds. */
+const GOODBYE_MS = 4000;
+
+export interface ChildSpec {
+  /** Shown to people, and the name of its log. */
+  readonly name: string;
+  /** Arguments of node: options, script, its arguments. */
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A channel for messages (structured clones) besides standard output. */
+  readonly channel?: boolean;
+  readonly onLine?: (line: string) => void;
+  readonly onMessage?: (message: unknown) => void;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Child {
+  readonly name: string;
+  readonly process: ChildProcess;
+  /** Resolves when it has ended and its output is read. */
+  readonly exited: Promise<Exit>;
+  /** Its end is no fault from now on. */
+  expected: boolean;
+  /** The last lines it wrote, standard output and standard error together. */
+  lastLines(): readonly string[];
+}
+
+export interface Children {
+  start(spec: ChildSpec): Child;
+  /** Runs one to its end. @returns its standard output. @throws ChildFailed */
+  run(spec: ChildSpec): Promise<string>;
+  /** Rejects with ChildFailed when a child ends that should not; never resolves. */
+  readonly failure: Promise<never>;
+  /** Asks all to end, kills those that do not, resolves when none is left. */
+  stop(): Promise<void>;
+  /** SIGKILL to all, at once. */
+  killNow(): void;
+}
+
+/** A process ended that should not have. */
+export class ChildFailed extends Error {
+  readonly lines: readonly string[];
+
+  constructor(child: Pick<Child, 'name' | 'lastLines'>, { code, signal }: Exit) {
+    super(`${child.name} ended with ${signal === null ? `exit code ${code}` : signal}.`);
+    this.name = 'ChildFailed';
+    this.lines = child.lastLines();
+  }
+}
+
+/** @param logs folder for one log per child */
+export function createChildren(logs: string): Children {
+  const living = new Set<Child>();
+  let stopping = false;
+  let fail: (error: ChildFailed) => void = () => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // Whoever waits for something else sees it; nobody may be waiting at the moment.
+  failure.catch(() => {});
+
+  function start(spec: ChildSpec): Child {
+    if (stopping) throw new Error(`${spec.name} is not started: the demo is ending.`);
+    const options: SpawnOptions = {
+      stdio: ['ignore', 'pipe', 'pipe', ...(spec.channel ? (['ipc'] as const) : [])],
+      env: { ...plainEnvironment(), ...spec.env },
+      ...(spec.channel ? { serialization: 'advanced' as const } : {}),
+      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    };
+    const child = spawn(process.execPath, spec.args, options);
+    const kept: string[] = [];
+    const log = createWriteStream(join(logs, `${spec.name.replaceAll(/[^a-z0-9.-]+/gi, '-')}.log`), {
+      flags: 'a',
+      mode: 0o600,
+    });
+    log.on('error', () => {});
+    const keep = (line: string): void => {
+      log.write(`${line}\n`);
+      if (line.trim() === '') return;
+      kept.push(line);
+      if (kept.length > KEPT_LINES) kept.shift();
+    };
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      keep(line);
+      spec.onLine?.(line);
+    });
+    createInterface({ input: child.stderr! }).on('line', keep);
+    if (spec.onMessage) child.on('message', spec.onMessage);
+    const exited = new Promise<Exit>((resolve) => {
+      child.once('error', (error) => {
+        keep(error.message);
+        resolve({ code: null, signal: null });
+      });
+      child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const entry: Child = {
+      name: spec.name,
+      process: child,
+      exited,
+      expected: false,
+      lastLines: () => [...kept],
+    };
+    living.add(entry);
+    exited.then((exit) => {
+      living.delete(entry);
+      log.end();
+      if (!entry.expected && !stopping) fail(new ChildFailed(entry, exit));
+    });
+    return entry;
+  }
+
+  return {
+    failure,
+    start,
+    async run(spec) {
+      const lines: string[] = [];
+      const child = start({
+        ...spec,
+        onLine(line) {
+          lines.push(line);
+          spec.onLine?.(line);
+        },
+      });
+      child.expected = true;
+      const exit = await child.exited;
+      if (exit.code !== 0) throw new ChildFailed(child, exit);
+      return lines.join('\n');
+    },
+    async stop() {
+      stopping = true;
+      for (const child of living) child.process.kill('SIGTERM');
+      const gone = Promise.all([...living].map((child) => child.exited));
+      const timer = setTimeout(() => {
+        for (const child of living) child.process.kill('SIGKILL');
+      }, GOODBYE_MS);
+      await gone;
+      clearTimeout(timer);
+    },
+    killNow() {
+      stopping = true;
+      for (const child of living) child.process.kill('SIGKILL');
+    },
+  };
+}
+
+/** Without what would send a child to another coordinator, colour its output or change how it runs. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(TRIBUTARY_|VITEST|NODE_OPTIONS$|NODE_CHANNEL|FORCE_COLOR$)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), NO_COLOR: '1' };
+}

@@ -1,0 +1,107 @@
+/** `npm run demo`: see help.ts. */
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { TributaryError } from '@tributary/protocol';
+import { ChildFailed, type Children, createChildren } from './children.ts';
+import { HELP } from './help.ts';
+import { type DemoOptions, parseCommandLine } from './options.ts';
+import { runDemo } from './run.ts';
+import { UsageError } from './usage-error.ts';
+
+const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+async function main(argv: readonly string[]): Promise<number> {
+  let options: DemoOptions | 'help';
+  try {
+    options = parseCommandLine(argv);
+    if (options === 'help') {
+      process.stdout.write(HELP);
+      return EXIT.done;
+    }
+    await requirePaths(options);
+  } catch (thrown) {
+    tell(thrown);
+    return EXIT.usage;
+  }
+  return inFolder(options);
+}
+
+/** Makes the folder, runs the demo in it, and leaves no process and no temporary file behind. */
+async function inFolder(options: DemoOptions): Promise<number> {
+  const kept = options.data === undefined ? undefined : resolve(options.data);
+  if (kept !== undefined) await mkdir(kept, { recursive: true, mode: 0o700 });
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), 'tributary-demo-')));
+  await mkdir(join(folder, 'logs'), { mode: 0o700 });
+  const children = createChildren(join(folder, 'logs'));
+  const ends = new AbortController();
+  const stopped = stopSignals(children);
+  let failure: unknown;
+  try {
+    const work = runDemo({ options, folder, children, cores: availableParallelism(), signal: ends.signal });
+    await Promise.race([work, children.failure, stopped]);
+  } catch (thrown) {
+    failure = thrown;
+  }
+  ends.abort();
+  await children.stop();
+  if (kept === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (failure === undefined) return EXIT.done;
+  tell(failure);
+  if (kept !== undefined) process.stderr.write(`Logs: ${join(kept, 'logs')}\n`);
+  return failure instanceof UsageError ? EXIT.usage : EXIT.failed;
+}
+
+/** Rejects at the first signal; the second one, or whatever else ends this process, kills the children at once. */
+function stopSignals(children: Children): Promise<never> {
+  process.on('exit', () => children.killNow());
+  const stopped = new Promise<never>((_, reject) => {
+    let before = 0;
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(name, () => {
+        before += 1;
+        if (before === 1) reject(new Error(`Stopped by ${name}.`));
+        else process.exit(EXIT.failed);
+      });
+  });
+  stopped.catch(() => {});
+  return stopped;
+}
+
+/** @throws UsageError for a folder or a file that cannot be written, before anything is started */
+async function requirePaths({ data, json }: DemoOptions): Promise<void> {
+  if (data !== undefined) {
+    const found = await readdir(data).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw new UsageError(
+        `--data ${data} cannot be used as a folder (${error.code}).`,
+        'Give another folder.',
+      );
+    });
+    if (found.length > 0)
+      throw new UsageError(`--data ${data} is not empty.`, 'Give a new or an empty folder.');
+  }
+  if (json === undefined) return;
+  const parent = await stat(dirname(resolve(json))).catch(() => undefined);
+  if (!parent?.isDirectory())
+    throw new UsageError(
+      `--json ${json}: its folder does not exist.`,
+      'Make that folder, or give another file.',
+    );
+  const file = await stat(resolve(json)).catch(() => undefined);
+  if (file?.isDirectory()) throw new UsageError(`--json ${json} is a folder.`, 'Give a file.');
+}
+
+/** What went wrong and what to do, in plain words; the last lines of a process that ended. */
+function tell(thrown: unknown): void {
+  const { message } = thrown as Error;
+  process.stderr.write(`error: ${message}\n`);
+  if (thrown instanceof ChildFailed) for (const line of thrown.lines) process.stderr.write(`  | ${line}\n`);
+  if (thrown instanceof TributaryError) process.stderr.write(`next:  ${thrown.remedy}\n`);
+}
+
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`error: ${error.message}\n`);
+  process.exit(EXIT.failed);
+});
+process.exitCode = await main(process.argv.slice(2));

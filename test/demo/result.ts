@@ -1,0 +1,93 @@
+/** The demo's JSON: a contract. Fields beyond it are additions. */
+import type { RunDetail } from '@tributary/protocol';
+import type { LocalOnly } from './baseline.ts';
+import type { Victim } from './drop.ts';
+import type { Findings } from './evidence.ts';
+import type { House } from './house.ts';
+import type { DemoOptions } from './options.ts';
+
+export interface DemoResult {
+  /** What partners train with. */
+  readonly engine: string;
+  readonly aggregation: 'secure' | 'plain';
+  readonly rounds: readonly DemoRound[];
+  readonly final: {
+    /** Of the last model on the 2,004 held-out digits, as the evaluator measured it. */
+    readonly accuracy: number;
+    readonly loss: number;
+    /** Accuracy on the same digits of each partner that trained alone, in the order of `partners`. */
+    readonly localOnly: readonly number[];
+  };
+  readonly initial: { readonly accuracy: number; readonly loss: number } | null;
+  readonly partners: readonly { readonly name: string; readonly rows: number }[];
+  readonly killed: readonly Victim[];
+  readonly plan: string;
+  readonly run: string;
+  readonly evidence: Findings | null;
+  readonly flags: Omit<DemoOptions, 'data' | 'json'>;
+  /** Wall time of the whole demo. */
+  readonly seconds: number;
+}
+
+export interface DemoRound {
+  readonly round: number;
+  readonly accuracy: number;
+  readonly loss: number;
+  /** Partners in the sum (U3), and those of the roster (U1) that are not. */
+  readonly participants: number;
+  readonly dropped: number;
+  readonly seconds: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly names: { readonly participants: readonly string[]; readonly dropped: readonly string[] };
+}
+
+export interface ResultParts {
+  readonly options: DemoOptions;
+  readonly house: House;
+  readonly run: RunDetail;
+  readonly engine: string;
+  readonly localOnly: readonly LocalOnly[];
+  readonly findings: Findings | undefined;
+  readonly seconds: number;
+}
+
+export function resultOf(parts: ResultParts): DemoResult {
+  const { options, house, run, engine, localOnly, findings, seconds } = parts;
+  const { data: _, json: __, ...flags } = options;
+  const rounds = run.history.map((record): DemoRound => {
+    const { accuracy, loss } = measured(record);
+    const { round, participants, dropped, started, published, bytesUp, bytesDown } = record;
+    return {
+      ...{ round, accuracy, loss },
+      participants: participants.length,
+      dropped: dropped.length,
+      seconds: (published - started) / 1000,
+      ...{ bytesUp, bytesDown, names: { participants, dropped } },
+    };
+  });
+  const last = rounds.at(-1)!;
+  return {
+    engine,
+    aggregation: run.aggregation,
+    rounds,
+    final: {
+      accuracy: last.accuracy,
+      loss: last.loss,
+      localOnly: localOnly.map(({ accuracy }) => accuracy),
+    },
+    initial: run.initialEvaluations.length > 0 ? measured({ evaluations: run.initialEvaluations }) : null,
+    partners: house.partners.map(({ name }, i) => ({ name, rows: house.rows[i]! })),
+    killed: house.victims,
+    plan: run.plan,
+    run: run.id,
+    evidence: findings ?? null,
+    flags,
+    seconds,
+  };
+}
+
+function measured({ evaluations }: Pick<RunDetail['history'][number], 'evaluations'>) {
+  const { metrics, loss } = evaluations[0]!;
+  return { accuracy: metrics.accuracy!, loss };
+}

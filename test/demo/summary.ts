@@ -1,0 +1,152 @@
+/** What the demo says at its end. */
+import { duration } from './board.ts';
+import type { Findings } from './evidence.ts';
+import type { DemoResult, DemoRound } from './result.ts';
+import type { View } from './view.ts';
+
+type Colors = View['colors'];
+
+/** @param folder where everything is kept, if it is */
+export function summary(result: DemoResult, folder: string | undefined, colors: Colors): string {
+  const parts = [
+    accuracies(result, colors),
+    traffic(result, colors),
+    seen(result, colors),
+    next(folder, colors),
+    colors.dim(`Whole demo: ${duration(1000 * result.seconds)} (m:ss), engine ${result.engine}.`),
+  ];
+  return `\n${parts.join('\n\n')}\n`;
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+const grouped = (count: number): string => count.toLocaleString('en-US');
+
+function accuracies(
+  { final, rounds, partners, killed }: DemoResult,
+  { bold, green, dim, red }: Colors,
+): string {
+  const alone = final.localOnly;
+  const mean = alone.reduce((sum, each) => sum + each, 0) / alone.length;
+  const best = Math.max(...alone);
+  const points = (from: number): string =>
+    `${from <= final.accuracy ? '+' : ''}${(100 * (final.accuracy - from)).toFixed(2)}`;
+  const better = final.accuracy > best ? green : red;
+  const names = Math.max(...partners.map(({ name }) => name.length), 'federated'.length);
+  return [
+    bold('Accuracy on 2,004 digits that nobody trained on'),
+    `  ${'federated'.padEnd(names)}  ${better(bold(percent(final.accuracy)))}  ${dim(`after ${rounds.length} rounds, loss ${final.loss.toFixed(4)}`)}`,
+    ...partners.map(({ name, rows }, i) => {
+      const dead = killed.some((victim) => victim.name === name) ? ', killed in round 2' : '';
+      return `  ${name.padEnd(names)}  ${percent(alone[i]!)}  ${dim(`alone, with its own ${grouped(rows)} rows${dead}`)}`;
+    }),
+    `  Federated is ${points(mean)} points over the mean partner alone, ${points(best)} over the best.`,
+  ].join('\n');
+}
+
+const HEADER = ['round', 'partners', 'dropped', 'seconds', 'bytes up', 'bytes down'];
+/** Rounds shown one by one; of more, the middle is left out. */
+const ROUNDS_SHOWN = 12;
+
+function traffic({ rounds, aggregation, evidence }: DemoResult, { bold, dim }: Colors): string {
+  const sum = (of: (round: DemoRound) => number): number =>
+    rounds.reduce((total, round) => total + of(round), 0);
+  const row = ({ round, participants, dropped, seconds, bytesUp, bytesDown }: DemoRound): string[] => [
+    String(round),
+    String(participants),
+    String(dropped),
+    seconds.toFixed(1),
+    grouped(bytesUp),
+    grouped(bytesDown),
+  ];
+  const total = ['total', '', String(sum((r) => r.dropped)), sum((r) => r.seconds).toFixed(1)];
+  const cells = [
+    ...rounds.map(row),
+    [...total, grouped(sum((r) => r.bytesUp)), grouped(sum((r) => r.bytesDown))],
+  ];
+  const widths = HEADER.map((title, i) => Math.max(title.length, ...cells.map((each) => each[i]!.length)));
+  const line = (each: readonly string[]): string =>
+    `  ${each.map((cell, i) => cell.padStart(widths[i]!)).join('  ')}`;
+  const lines = cells.map(line);
+  if (rounds.length > ROUNDS_SHOWN)
+    lines.splice(
+      ROUNDS_SHOWN / 2,
+      rounds.length - ROUNDS_SHOWN,
+      dim(`  ... ${rounds.length - ROUNDS_SHOWN} more`),
+    );
+  const what = aggregation === 'secure' ? 'one masked vector' : 'one PLAIN vector';
+  const size = evidence ? ` of ${grouped(evidence.bytes)} bytes` : '';
+  return [
+    bold('What crossed the wire'),
+    dim(line(HEADER)),
+    ...lines,
+    `  Up: ${what}${size} from each partner in each round. Down: the model to each node.`,
+    '  Besides, on the control channel: public keys, encrypted key shares, signatures, progress in twentieths.',
+  ].join('\n');
+}
+
+function seen({ aggregation, rounds, evidence }: DemoResult, colors: Colors): string {
+  const { bold, red, green } = colors;
+  const least = Math.min(...rounds.map(({ participants }) => participants));
+  if (aggregation === 'plain')
+    return [
+      bold(red('What the coordinator could see: EVERYTHING (plain aggregation, for comparison only)')),
+      red(
+        `  ${rounds.reduce((sum, round) => sum + round.participants, 0)} individual updates, each as its partner made it.`,
+      ),
+      ...(evidence ? proof(evidence, colors) : []),
+    ].join('\n');
+  return [
+    bold('What the coordinator could see'),
+    `  individual updates: ${green('0')}; sums: ${rounds.length}, one in each round, over ${least} partners or more`,
+    ...(evidence
+      ? proof(evidence, colors)
+      : ['  (no upload could be caught in time: the rounds were faster than the copy)']),
+  ].join('\n');
+}
+
+/** Numbers from the bytes that lay on the coordinator's disk. */
+function proof(found: Findings, { dim }: Colors): string[] {
+  const { name, bytes, sha256, entropy, ownEntropy, ownLikeness, likeness, likenessToMean, sentinels } =
+    found;
+  const rows: [string, string][] = [
+    ['correlation with its own update', likeness.toFixed(4)],
+    ['correlation with the published mean', likenessToMean.toFixed(4)],
+    ['(its own update with that mean', `${ownLikeness.toFixed(4)})`],
+    ['bits of entropy in a byte', `${entropy.toFixed(4)} of 8 (unmasked: ${ownEntropy.toFixed(4)})`],
+    ['words that are 1 before masking', sentinels.slice(0, 4).map(grouped).join('  ')],
+  ];
+  return [
+    `  The upload of ${name} in round 1, ${grouped(bytes)} bytes, as it lay on the coordinator's disk:`,
+    dim(`    sha256 ${sha256}`),
+    ...rows.map(([label, value]) => `    ${label.padEnd(37)}${value}`),
+  ];
+}
+
+function next(folder: string | undefined, { bold, cyan, dim }: Colors): string {
+  const lines: [string, string][] =
+    folder === undefined
+      ? [
+          ['npm run demo -- --drop 1', 'a partner dies in the middle of round 2'],
+          [
+            'npm run demo -- --partners 10 --partition shards:2 --epochs 1 --lr .05 --rounds 20',
+            'uneven partners',
+          ],
+          ['npm run demo -- --data demo-data', 'keep keys, policies, database and models'],
+          ['npm run demo -- --help', 'all flags'],
+        ]
+      : [
+          [
+            `npx tributary-server start --data ${folder}/coordinator --port 8080`,
+            'the same coordinator again',
+          ],
+          [`npx tributary login http://127.0.0.1:8080 < ${folder}/admin-token`, 'as its administrator'],
+          ['npx tributary runs list', 'the run of this demo'],
+          ['npx tributary models list', 'its models, to take away'],
+        ];
+  const width = Math.max(...lines.map(([line]) => line.length));
+  return [
+    bold('How to go on'),
+    ...lines.map(([line, does]) => `  ${cyan(line.padEnd(width))}  ${dim(does)}`),
+    '  README.md shows the same by hand, in separate terminals, on your own data.',
+  ].join('\n');
+}
