@@ -8,7 +8,7 @@ import {
   TributaryError,
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import fastify, { type FastifyInstance, LogController } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { startAggregation } from './aggregation/index.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
@@ -20,6 +20,7 @@ import { createPartners } from './registry/partners.ts';
 import { createTokens, ensureAdminToken } from './registry/tokens.ts';
 import { createBlobCache } from './storage/blob-cache.ts';
 import { openBlobFolder } from './storage/blobs.ts';
+import type { Store } from './storage/ports.ts';
 import { openSpoolFolder } from './storage/spool.ts';
 import { openSqliteStore } from './storage/sqlite/store.ts';
 import { httpOptions, registerBasics, registerRoutes } from './transport/http/index.ts';
@@ -51,8 +52,17 @@ export interface App {
 }
 
 /** @throws already-running, storage-failed, unsupported-version */
-export async function createApp({ folder, log }: AppOptions): Promise<App> {
-  const store = await openSqliteStore(folder);
+export async function createApp(options: AppOptions): Promise<App> {
+  const store = await openSqliteStore(options.folder);
+  try {
+    return await assemble(options, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function assemble({ folder, log }: AppOptions, store: Store): Promise<App> {
   const identity = await openIdentity(folder);
   const blobs = await openBlobFolder(join(folder, 'blobs'));
   const spool = await openSpoolFolder(join(folder, 'spool'));
@@ -101,8 +111,7 @@ export async function createApp({ folder, log }: AppOptions): Promise<App> {
   });
   const people = createPeople({ store, blobs, epoch, coordinator });
 
-  const quiet = new LogController({ disableRequestLogging: true });
-  const http = fastify({ ...httpOptions(log), logController: quiet });
+  const http = fastify(httpOptions(log));
   registerBasics(http);
   const auth = installAuth(http, { coordinator: identity.id, tokens, partners, sessions });
   registerRoutes(http, {

@@ -33,6 +33,7 @@ export function createEventLog(): EventLog {
     async *read(after, signal) {
       // A number from before a restart: start over.
       let last = after > seq ? 0 : after;
+      signal.addEventListener('abort', wake, { once: true });
       while (!signal.aborted) {
         for (const event of kept.filter((entry) => entry.seq > last)) {
           last = event.seq;
@@ -42,7 +43,6 @@ export function createEventLog(): EventLog {
         if (ended) return;
         await new Promise<void>((resolve) => {
           wakers.add(resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
         });
       }
     },

@@ -1,0 +1,117 @@
+/** Partners of a bench: real FederatedClients whose training is a single addition, in this process; the coordinator in another. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createApiClient,
+  createMemoryLedger,
+  FederatedClient,
+  parsePolicy,
+  type Trainer,
+} from '@tributary/client-sdk';
+import {
+  decodeInvite,
+  encodeSafetensors,
+  type Identity,
+  identityFromSeed,
+  type Plan,
+  parsePlan,
+  planHash,
+  type RunDetail,
+  sign,
+} from '@tributary/protocol';
+import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { type CoordinatorProcess, startCoordinator } from './processes.ts';
+
+export interface Fleet {
+  readonly coordinator: CoordinatorProcess;
+  readonly clients: readonly FederatedClient[];
+  /** Runs the plan to its end. @throws when it fails */
+  run(plan: Plan): Promise<RunDetail>;
+  close(): Promise<void>;
+}
+
+export interface FleetOptions {
+  readonly clients: number;
+  readonly parameters: number;
+}
+
+export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: number): Plan {
+  return parsePlan({
+    name: 'bench',
+    model: { topology: { class_name: 'Sequential', config: { layers: [] } } },
+    features: { kind: 'image', height: 1, width: 1, channels: 1, classes: ['a', 'b'] },
+    training: { optimizer: { name: 'sgd', learningRate: 0.1 }, loss: 'sparseCategoricalCrossentropy' },
+    aggregation: { mode, clip: 100, weightCap: 1000 },
+    cohort: { min: clients },
+    holdout: 0,
+    rounds,
+  });
+}
+
+/** No training: what is left is the protocol. */
+const trivial: Trainer = {
+  engine: 'none',
+  async train({ weights }) {
+    const values = weights.values.map((value) => value + 1e-3);
+    return { values, samples: 100, loss: 1, holdout: { count: 0, loss: 0, metrics: {} } };
+  },
+  evaluate: async () => ({ count: 1, loss: 0, metrics: {} }),
+  close: async () => {},
+};
+
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
+  const coordinator = await startCoordinator(folder);
+  const { url, key, adminToken } = coordinator;
+  const api = createApiClient({ url, token: adminToken });
+  const identities: Identity[] = [];
+  for (let i = 0; i < options.clients; i++) identities.push(await enrolOne(coordinator, `partner-${i}`));
+  const members = identities.map((identity) => identity.id);
+  const plans = (['secure', 'plain'] as const).flatMap((mode) =>
+    [1, 2, 20].map((rounds) => ({ plan: planHash(nodeCrypto, benchPlan(options.clients, mode, rounds)) })),
+  );
+  const policy = parsePolicy({ plans, aggregation: 'allow-plain', minRoster: 3 }, 'partner');
+  const clients = identities.map((identity) => {
+    const where = { url, key };
+    return new FederatedClient({
+      coordinator: where,
+      identity,
+      policy,
+      members,
+      ledger: createMemoryLedger(),
+      trainer: trivial,
+    });
+  });
+  await Promise.all(clients.map((client) => client.connect()));
+  const values = new Float32Array(options.parameters);
+  const tensor = { name: 'dense/kernel', shape: [values.length], offset: 0, length: values.length };
+  const model = await api.putBlob(encodeSafetensors({ tensors: [tensor], values }));
+  return {
+    ...{ coordinator, clients },
+    async run(plan) {
+      const { id } = await api.startRun({ plan, model });
+      // The stream ends with the run; unlike polling it costs the coordinator nothing that is measured.
+      for await (const _ of api.events(id, 0));
+      const run = await api.run(id);
+      if (run.status !== 'done') throw new Error(`The run is ${run.status}: ${run.reason}`);
+      return run;
+    },
+    async close() {
+      for (const client of clients) await client.close();
+      await coordinator.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+
+  async function enrolOne({ url: base }: CoordinatorProcess, name: string): Promise<Identity> {
+    const { secret } = decodeInvite((await api.invite({ name })).invite);
+    const identity = identityFromSeed(nodeCrypto, nodeRandom(32));
+    const signature = sign(nodeCrypto, identity, 'enrol', { coordinator: key, secret, key: identity.id });
+    const body = JSON.stringify({ secret, key: identity.id, signature });
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${base}/v1/enrol`, { method: 'POST', headers, body });
+    if (!response.ok) throw new Error(await response.text());
+    return identity;
+  }
+}

@@ -1,0 +1,95 @@
+/** `npm run bench -- NAME [--json] [options]`: measured value, the floor measured in the same run, and their ratio. */
+import { parseArgs } from 'node:util';
+import { benchExchange } from './exchange.ts';
+import { benchFold } from './fold.ts';
+import { benchMasks } from './masks.ts';
+import { benchMemory } from './memory.ts';
+import { print, type Result } from './report.ts';
+import { benchRound } from './round.ts';
+import { benchUnmask } from './unmask.ts';
+
+interface Options {
+  readonly clients?: string;
+  readonly parameters?: string;
+  readonly drop?: string;
+  readonly repeat?: string;
+}
+
+const BENCHES: Record<string, (options: Options) => Promise<Result | Result[]> | Result> = {
+  masks: (o) => benchMasks({ parameters: count('parameters', o.parameters, 10_000_000) }),
+  fold: (o) =>
+    benchFold({
+      clients: count('clients', o.clients, 4),
+      parameters: count('parameters', o.parameters, 10_000_000),
+    }),
+  unmask: (o) =>
+    benchUnmask({
+      clients: count('clients', o.clients, 100),
+      parameters: count('parameters', o.parameters, 1_000_000),
+      drop: count('drop', o.drop, 10),
+    }),
+  exchange: (o) =>
+    benchExchange({
+      clients: count('clients', o.clients, 4),
+      parameters: count('parameters', o.parameters, 10_000_000),
+    }),
+  memory: (o) =>
+    benchMemory({
+      clients: (o.clients ?? '10,50,100').split(',').map((text) => count('clients', text, 0)),
+      parameters: count('parameters', o.parameters, 1_000_000),
+      repeat: count('repeat', o.repeat, 5),
+    }),
+  round: (o) =>
+    benchRound({
+      clients: count('clients', o.clients, 10),
+      parameters: count('parameters', o.parameters, 200_000),
+    }),
+};
+
+const HELP = `npm run bench -- NAME [--json] [options]
+
+  masks     masking speed against raw AES-256-CTR        --parameters 10000000
+  fold      upload to folded, CPU against a bare server  --clients 4 --parameters 10000000
+  unmask    removing masks against single masks          --clients 100 --parameters 1000000 --drop 10
+  exchange  a whole exchange, plain and secure           --clients 4 --parameters 10000000
+  memory    peak memory by number of clients             --clients 10,50,100 --parameters 1000000 --repeat 5
+  round     protocol time of a round                     --clients 10 --parameters 200000
+  all       every one of them
+`;
+
+class UsageError extends Error {}
+
+function count(name: string, text: string | undefined, fallback: number): number {
+  const value = text === undefined ? fallback : Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new UsageError(`--${name} is a positive whole number, not ${text}.`);
+  return value;
+}
+
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const options = { json: flag, help: flag, clients: text, parameters: text, drop: text, repeat: text };
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const [name] = positionals;
+  if (values.help || name === undefined) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const names = name === 'all' ? Object.keys(BENCHES) : [name];
+  for (const each of names) {
+    const bench = Object.hasOwn(BENCHES, each) ? BENCHES[each] : undefined;
+    if (!bench)
+      throw new UsageError(`There is no bench ${each}; there are ${Object.keys(BENCHES).join(', ')}, all.`);
+    for (const result of [await bench(values as Options)].flat()) print(result, values.json);
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  const usage =
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`${(error as Error).message}\n${usage ? 'See: npm run bench -- --help\n' : ''}`);
+  process.exitCode = usage ? 2 : 1;
+}
