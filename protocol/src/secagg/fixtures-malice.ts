@@ -11,11 +11,6 @@ import { freezeRoster } from './server-machine.ts';
 import { dealsFor, freezeCohort, freezeSurvivors } from './server-share.ts';
 import type { Cohort, Roster, SignedAdvert, SignedDeal, Survivors } from './statements.ts';
 
-/** A statement with any changes, bound to the attempt and signed by the coordinator. */
-export function signedBy<T>(identity: Identity, domain: 'roster' | 'cohort' | 'survivors', statement: T) {
-  return { statement, signature: sign(nodeCrypto, identity, domain, statement) };
-}
-
 export function honestRoster(attempt: Attempt): Roster {
   const result = freezeRoster(attempt.state, attempt.server, { minimum: 3 });
   if (result.kind === 'failed') throw result.error;
@@ -35,7 +30,7 @@ export function honestSurvivors(attempt: Attempt): Survivors {
 }
 
 export function showRoster(attempt: Attempt, partner: Partner, roster: Roster, signature?: string) {
-  const signed = signature ?? sign(nodeCrypto, attempt.server.identity, 'roster', roster);
+  const signed = signature ?? sign(attempt.server.crypto, attempt.server.identity, 'roster', roster);
   return receiveRoster(partner.state, partner.context, roster, signed, partner.random);
 }
 
@@ -44,7 +39,7 @@ export function showCohort(
   partner: Partner,
   cohort: Cohort,
   deals: readonly SignedDeal[] = dealsOf(attempt, partner.id, cohort),
-  signature = sign(nodeCrypto, attempt.server.identity, 'cohort', cohort),
+  signature = sign(attempt.server.crypto, attempt.server.identity, 'cohort', cohort),
 ) {
   return receiveCohort(partner.state, partner.context, cohort, signature, deals);
 }
@@ -60,7 +55,7 @@ export function dealsOf(attempt: Attempt, receiver: string, cohort: Cohort): Sig
 }
 
 export function showSurvivors(attempt: Attempt, partner: Partner, survivors: Survivors, signature?: string) {
-  const signed = signature ?? sign(nodeCrypto, attempt.server.identity, 'survivors', survivors);
+  const signed = signature ?? sign(attempt.server.crypto, attempt.server.identity, 'survivors', survivors);
   return receiveSurvivors(partner.state, partner.context, survivors, signed);
 }
 

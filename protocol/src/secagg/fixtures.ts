@@ -3,7 +3,7 @@
 import { nodeCrypto } from '../crypto/node.ts';
 import type { Crypto, Random } from '../crypto/port.ts';
 import { seededRandom } from '../crypto/random.ts';
-import { toBase64, toHex, utf8 } from '../encoding.ts';
+import { concat, toBase64, toHex, utf8 } from '../encoding.ts';
 import { type Identity, identityFromSeed } from '../identity.ts';
 import { createAccumulator, gridOf, type Layout, layoutOf, quantise, writeSentinels } from '../ring/index.ts';
 import { advertise, openAttempt, receiveCohort, receiveRoster } from './client-machine.ts';
@@ -79,7 +79,17 @@ export function announcementFields({ c = 1, fields, mode = 'secure', parameters 
   };
 }
 
+const known = new Map<string, Identity[]>();
+
+/** Sorted by id. */
 export function identities(n: number, seed = ''): Identity[] {
+  const key = `${n} ${seed}`;
+  const members = known.get(key) ?? makeIdentities(n, seed);
+  known.set(key, members);
+  return members;
+}
+
+function makeIdentities(n: number, seed: string): Identity[] {
   return Array.from({ length: n }, (_, i) =>
     identityFromSeed(nodeCrypto, nodeCrypto.sha256(utf8(`partner ${i} ${seed}`))),
   ).sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -112,6 +122,33 @@ export function createAttempt(options: Options): Attempt {
     };
   });
   return { server, state, announcement, signature, partners, layout: layoutOf(parameters, 1) };
+}
+
+/**
+ * The same adapter, remembering: all members of a test live in one process and check, sign and derive the same things over
+ * and over. Everything is really computed once.
+ */
+export function withMemory(crypto: Crypto): Crypto {
+  const remember = <A extends Uint8Array[], R>(compute: (...args: A) => R): ((...args: A) => R) => {
+    const known = new Map<string, R>();
+    return (...args) => {
+      const key = toHex(
+        crypto.sha256(concat(...args.flatMap((arg) => [Uint8Array.of(arg.length & 255), arg]))),
+      );
+      const result = known.get(key) ?? compute(...args);
+      known.set(key, result);
+      return result;
+    };
+  };
+  const x25519 = remember(crypto.x25519);
+  return {
+    ...crypto,
+    ed25519Verify: remember(crypto.ed25519Verify),
+    ed25519Sign: remember(crypto.ed25519Sign),
+    x25519PublicKey: remember(crypto.x25519PublicKey),
+    // Callers wipe what they get.
+    x25519: (secret, peer) => x25519(secret, peer).slice(),
+  };
 }
 
 /** Values in [-1, 1). */
