@@ -1,0 +1,75 @@
+/** Evaluator nodes report in the clear; partners never do. */
+import { ClientMessage, type ServerMessage, validate } from '@tributary/protocol';
+import { describe, expect, test } from 'vitest';
+import {
+  announceMessage,
+  createNode,
+  eventsOf,
+  hash,
+  kindsOf,
+  messagesOf,
+  type NodeOptions,
+  partnerIdentities,
+  plan,
+  proposal,
+  RUN,
+  sentOf,
+  testPlan,
+} from './fixtures.ts';
+
+const identities = partnerIdentities(5);
+const nodeWith = (options: NodeOptions = {}) => createNode(identities[0]!, identities, options);
+
+describe('evaluations in the clear', () => {
+  const evaluate = (changes = {}): ServerMessage => ({
+    ...{ type: 'evaluate', run: RUN, round: 1, model: hash('model'), plan },
+    ...changes,
+  });
+  const result = { count: 100, loss: 0.5, metrics: { accuracy: 0.9 } };
+  const place = { run: RUN, round: 1, model: hash('model') };
+
+  test('a coordinator asks a partner for its metrics in the clear, and gets nothing', () => {
+    const node = nodeWith();
+    node.receive(proposal());
+    const effects = node.receive(evaluate());
+    expect(kindsOf(effects)).toEqual(['emit warning']);
+    expect(eventsOf(effects)[0]).toMatchObject({ code: 'forbidden' });
+  });
+
+  test('an evaluator evaluates once, and reports again when asked again', () => {
+    const node = nodeWith({ role: 'evaluator' });
+    expect(kindsOf(node.receive(evaluate()))).toEqual(['evaluate']);
+    expect(node.receive(evaluate())).toEqual([]);
+    const reported = node.input({ type: 'evaluated', ...place, result });
+    expect(kindsOf(reported)).toEqual(['send evaluation', 'emit evaluated']);
+    expect(node.receive(evaluate())).toEqual(reported.slice(0, 1));
+    validate(ClientMessage, messagesOf(reported)[0], 'evaluation');
+  });
+
+  test('rounds do not overtake each other', () => {
+    const node = nodeWith({ role: 'evaluator' });
+    node.receive(evaluate());
+    node.receive(evaluate({ round: 2, model: hash('next') }));
+    expect(kindsOf(node.input({ type: 'evaluated', ...place, result }))).toContain('send evaluation');
+  });
+
+  test('a model that evaluates to NaN is not reported', () => {
+    const node = nodeWith({ role: 'evaluator' });
+    node.receive(evaluate());
+    const effects = node.input({ type: 'evaluated', ...place, result: { ...result, loss: Number.NaN } });
+    expect(kindsOf(effects)).toEqual(['emit warning']);
+  });
+
+  test('an evaluator trains nothing', () => {
+    const node = nodeWith({ role: 'evaluator' });
+    expect(sentOf(node.receive(proposal()), 'decline').code).toBe('forbidden');
+    const effects = node.receive(announceMessage());
+    expect(kindsOf(effects)).toEqual(['send leave', 'emit refused', 'append refused']);
+    expect(sentOf(effects, 'leave')).toMatchObject({ code: 'forbidden' });
+  });
+
+  test('an evaluator whose owner lists plans evaluates no other', () => {
+    const node = nodeWith({ role: 'evaluator', policy: { plans: [] } });
+    expect(kindsOf(node.receive(evaluate({ plan: testPlan({ rounds: 3 }) })))).toEqual(['emit proposal']);
+  });
+});
