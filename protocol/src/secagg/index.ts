@@ -12,7 +12,7 @@ export { survivorMaskTerms } from './masks.ts';
 // The coordinator.
 export type { Failed, Freeze } from './server-machine.ts';
 export { freezeRoster, invite, leave, openServerAttempt, receiveAdvert } from './server-machine.ts';
-export { awaited, hopeless, resend } from './server-outlook.ts';
+export { awaited, resend } from './server-outlook.ts';
 export { dealsFor, freezeCohort, freezeSurvivors, receiveDeals, receiveUpdate } from './server-share.ts';
 export type { Frozen, ServerAttempt, ServerContext } from './server-state.ts';
 export type { Reconstruction } from './server-unmask.ts';

@@ -1,9 +1,7 @@
-/** Questions that the round machine asks about an attempt: who is awaited, what to send again, whether it can still end well. */
-import { TributaryError } from '../errors.ts';
+/** Questions that the round machine asks about an attempt: who is awaited, what to send again. */
 import type { ServerMessage } from '../messages.ts';
 import { dealsFor } from './server-share.ts';
 import { isSecure, present, type ServerAttempt } from './server-state.ts';
-import { survivorFloor } from './thresholds.ts';
 
 /** Members whose answer the current phase still lacks. In `unmask`, t answers are enough (`unmaskReady`). */
 export function awaited(state: ServerAttempt): string[] {
@@ -55,23 +53,4 @@ export function resend(state: ServerAttempt, member: string): ServerMessage[] {
       return [survivors, { type: 'agreed', attempt, signatures: [...state.signatures] }];
     }
   }
-}
-
-/** Why this attempt cannot end well any more, however long it waits; null while it can. For early abandonment. */
-export function hopeless(state: ServerAttempt, { minSum }: { minSum: number }): TributaryError | null {
-  if (state.phase === 'advertise') return null;
-  const remaining = present(state).length;
-  const { threshold: t } = state;
-  const c = state.announcement.aggregation.collusion;
-  // U3 stands once it is frozen; from there on t answers are enough.
-  const frozen = state.phase === 'agree' || state.phase === 'unmask';
-  const floor = frozen ? (isSecure(state) ? t : 0) : survivorFloor({ t, c, minSum });
-  const answered =
-    state.phase === 'unmask' ? Object.keys(state.answers).filter((m) => state.left.includes(m)) : [];
-  const counted = remaining + answered.length;
-  if (counted >= floor) return null;
-  return new TributaryError(
-    'below-threshold',
-    `Phase ${state.phase}: ${counted} members remain, ${floor} are needed.`,
-  );
 }

@@ -104,9 +104,9 @@ export function freezeCohort(
 /** The deals that go to `member` with U2, in the order of U2. Empty for who is not in it. */
 export function dealsFor(state: ServerAttempt, member: string): SignedDeal[] {
   if (state.phase === 'advertise' || state.phase === 'share') return [];
-  return cohortMembers(state).flatMap((dealer) =>
-    state.deals[dealer]!.filter(({ deal }) => deal.receiver === member),
-  );
+  const members = cohortMembers(state);
+  if (!members.includes(member)) return [];
+  return members.flatMap((dealer) => state.deals[dealer]!.filter(({ deal }) => deal.receiver === member));
 }
 
 /**
