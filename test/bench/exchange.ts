@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { layoutOf } from '@tributary/protocol/ring';
-import { benchPlan, startFleet } from './fleet.ts';
-import { cpuSeconds, resetPeak, residentNow, residentPeak, start } from './processes.ts';
+import { benchPlan, startFleet } from '../support/fleet.ts';
+import { cpuSeconds, resetPeak, residentNow, residentPeak, start } from '../support/processes.ts';
 import { format, type Result } from './report.ts';
 
 export interface ExchangeOptions {

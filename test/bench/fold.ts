@@ -1,7 +1,8 @@
 /** From HTTP upload to durable and folded: the coordinator's CPU from U2 to the last fold, against the bare server. */
+
+import { benchPlan, startFleet } from '../support/fleet.ts';
+import { cpuSeconds } from '../support/processes.ts';
 import { bareExchange } from './exchange.ts';
-import { benchPlan, startFleet } from './fleet.ts';
-import { cpuSeconds } from './processes.ts';
 import { median, type Result } from './report.ts';
 
 const ROUNDS = 5;

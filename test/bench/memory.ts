@@ -1,6 +1,6 @@
 /** The coordinator's memory in a round must not grow with the number of clients: one accumulator for all. */
-import { benchPlan, startFleet } from './fleet.ts';
-import { resetPeak, residentNow, residentPeak } from './processes.ts';
+import { benchPlan, startFleet } from '../support/fleet.ts';
+import { resetPeak, residentNow, residentPeak } from '../support/processes.ts';
 import { median, type Result } from './report.ts';
 
 export interface MemoryOptions {

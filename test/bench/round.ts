@@ -1,5 +1,5 @@
 /** Protocol time of a round with trivial training: from announcement to publication, on loopback. */
-import { benchPlan, startFleet } from './fleet.ts';
+import { benchPlan, startFleet } from '../support/fleet.ts';
 import { median, type Result } from './report.ts';
 
 const ROUNDS = 20;

@@ -204,6 +204,8 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
         send(key, { type: 'proposal', run: id, plan });
         if (stage.kind === 'attempt' && stage.open.names[key] !== undefined)
           for (const message of secagg.resend(stage.open.secagg, key)) send(key, message);
+        // It may have consented before it was away: then nothing else tells that enough partners are here.
+        if (stage.kind === 'gathering') settle(run);
       }
     },
     disconnected(key) {

@@ -60,6 +60,7 @@ export function openAttempt(
     opened: now,
     names: Object.fromEntries(input.invited.map((invitee) => [invitee.member, invitee.name])),
     bytesUp: 0,
+    departures: {},
     accusations: {},
   };
   return {
@@ -89,7 +90,7 @@ export function closePhase(state: RunState, why: string, context: RoundContext):
   const { open } = state.stage;
   if (answered(state) >= quorum(state)) return enterNext(state, open, context);
   const waiting = secagg.awaited(open.secagg).map((member) => open.names[member] ?? member);
-  const words = `${answered(state)} of ${quorum(state)} needed answered; no word from ${waiting.join(', ') || 'anybody'}`;
+  const words = `${answered(state)} of ${quorum(state)} needed answered; no word from ${waiting.join(', ') || 'anybody'}${departed(open)}`;
   const code = why === 'maximum' ? 'timed-out' : 'below-threshold';
   return voidAttempt(state, open, code, `Phase ${open.secagg.phase}: ${words} (${why}).`);
 }
@@ -118,10 +119,16 @@ function outlookOf(state: RunState, open: OpenAttempt): 'ready' | 'open' | { hop
   if (open.secagg.phase === 'unmask' && secagg.unmaskReady(open.secagg)) return 'ready';
   if (done + awaited < needed)
     return {
-      hopeless: `Phase ${open.secagg.phase}: ${done} answered, ${awaited} are awaited, ${needed} are needed.`,
+      hopeless: `Phase ${open.secagg.phase}: ${done} answered, ${awaited} are awaited, ${needed} are needed${departed(open)}.`,
     };
   const byThreshold = open.secagg.phase === 'agree' || open.secagg.phase === 'unmask';
   return awaited === 0 && !byThreshold ? 'ready' : 'open';
+}
+
+/** Who left this attempt and why, for a reason in words. */
+function departed(open: OpenAttempt): string {
+  const entries = Object.entries(open.departures).map(([name, code]) => `${name} (${code})`);
+  return entries.length > 0 ? `; left: ${entries.join(', ')}` : '';
 }
 
 /** From one phase into the next; in phase `agree` the machine inside does so by itself at the t-th signature. */

@@ -71,6 +71,7 @@ function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, {
   const accusations = { ...open.accusations };
   for (const dealer of convict) accusations[dealer] = [...new Set([...(accusations[dealer] ?? []), member])];
   const sittingOut = code === 'sits-out' ? [...new Set([...state.sittingOut, member])] : state.sittingOut;
+  const departures = { ...open.departures, [open.names[member] ?? member]: code };
   // A policy that changed its mind is not asked again until the node consents again.
   const declines = code === 'policy-refused' || code === 'approval-pending' || code === 'stranger-in-roster';
   const answers = declines
@@ -81,7 +82,7 @@ function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, {
       ...state,
       sittingOut,
       answers,
-      stage: { kind: 'attempt', open: { ...open, secagg: left, accusations } },
+      stage: { kind: 'attempt', open: { ...open, secagg: left, departures, accusations } },
     },
     effects: [{ type: 'event', kind: 'left', data: { member, name: open.names[member], code, reason } }],
   };

@@ -34,6 +34,8 @@ export interface OpenAttempt {
   readonly names: Readonly<Record<string, string>>;
   /** Bytes of durable updates. */
   readonly bytesUp: number;
+  /** Name to the code with which it left. */
+  readonly departures: Readonly<Record<string, ErrorCode>>;
   /** Dealer to those who found its share not fitting its hash. */
   readonly accusations: Readonly<Record<string, readonly string[]>>;
 }

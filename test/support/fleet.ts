@@ -1,8 +1,9 @@
-/** Partners of a bench: real FederatedClients whose training is a single addition, in this process; the coordinator in another. */
+/** Real FederatedClients in this process, with a trainer of the caller; the coordinator in a process of its own. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type ApiClient,
   createApiClient,
   createMemoryLedger,
   FederatedClient,
@@ -18,14 +19,18 @@ import {
   parsePlan,
   planHash,
   type RunDetail,
+  type RunSummary,
   sign,
 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import { type CoordinatorProcess, startCoordinator } from './processes.ts';
 
 export interface Fleet {
+  readonly folder: string;
   readonly coordinator: CoordinatorProcess;
   readonly clients: readonly FederatedClient[];
+  readonly api: ApiClient;
+  start(plan: Plan): Promise<RunSummary>;
   /** Runs the plan to its end. @throws when it fails */
   run(plan: Plan): Promise<RunDetail>;
   close(): Promise<void>;
@@ -34,6 +39,7 @@ export interface Fleet {
 export interface FleetOptions {
   readonly clients: number;
   readonly parameters: number;
+  readonly trainer?: Trainer;
 }
 
 export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: number): Plan {
@@ -46,11 +52,12 @@ export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: num
     cohort: { min: clients },
     holdout: 0,
     rounds,
+    timing: { patience: 20, grace: 2 },
   });
 }
 
 /** No training: what is left is the protocol. */
-const trivial: Trainer = {
+export const trivial: Trainer = {
   engine: 'none',
   async train({ weights }) {
     const values = weights.values.map((value) => value + 1e-3);
@@ -63,13 +70,13 @@ const trivial: Trainer = {
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
   const coordinator = await startCoordinator(folder);
-  const { url, key, adminToken } = coordinator;
-  const api = createApiClient({ url, token: adminToken });
+  const { url, key } = coordinator;
+  const api = createApiClient({ url, token: coordinator.adminToken! });
   const identities: Identity[] = [];
-  for (let i = 0; i < options.clients; i++) identities.push(await enrolOne(coordinator, `partner-${i}`));
+  for (let i = 0; i < options.clients; i++) identities.push(await enrolOne(`partner-${i}`));
   const members = identities.map((identity) => identity.id);
   const plans = (['secure', 'plain'] as const).flatMap((mode) =>
-    [1, 2, 20].map((rounds) => ({ plan: planHash(nodeCrypto, benchPlan(options.clients, mode, rounds)) })),
+    [1, 2, 6, 20].map((rounds) => ({ plan: planHash(nodeCrypto, benchPlan(options.clients, mode, rounds)) })),
   );
   const policy = parsePolicy({ plans, aggregation: 'allow-plain', minRoster: 3 }, 'partner');
   const clients = identities.map((identity) => {
@@ -80,17 +87,18 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       policy,
       members,
       ledger: createMemoryLedger(),
-      trainer: trivial,
+      trainer: options.trainer ?? trivial,
     });
   });
   await Promise.all(clients.map((client) => client.connect()));
   const values = new Float32Array(options.parameters);
   const tensor = { name: 'dense/kernel', shape: [values.length], offset: 0, length: values.length };
   const model = await api.putBlob(encodeSafetensors({ tensors: [tensor], values }));
+  const start = (plan: Plan) => api.startRun({ plan, model });
   return {
-    ...{ coordinator, clients },
+    ...{ folder, coordinator, clients, api, start },
     async run(plan) {
-      const { id } = await api.startRun({ plan, model });
+      const { id } = await start(plan);
       // The stream ends with the run; unlike polling it costs the coordinator nothing that is measured.
       for await (const _ of api.events(id, 0));
       const run = await api.run(id);
@@ -104,13 +112,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     },
   };
 
-  async function enrolOne({ url: base }: CoordinatorProcess, name: string): Promise<Identity> {
+  async function enrolOne(name: string): Promise<Identity> {
     const { secret } = decodeInvite((await api.invite({ name })).invite);
     const identity = identityFromSeed(nodeCrypto, nodeRandom(32));
     const signature = sign(nodeCrypto, identity, 'enrol', { coordinator: key, secret, key: identity.id });
     const body = JSON.stringify({ secret, key: identity.id, signature });
     const headers = { 'content-type': 'application/json' };
-    const response = await fetch(`${base}/v1/enrol`, { method: 'POST', headers, body });
+    const response = await fetch(`${url}/v1/enrol`, { method: 'POST', headers, body });
     if (!response.ok) throw new Error(await response.text());
     return identity;
   }

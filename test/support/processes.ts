@@ -1,4 +1,4 @@
-/** Child processes of a bench: the real coordinator and the bare floor, with their CPU time and memory from the kernel. */
+/** Child processes of tests and benches, with their CPU time and memory from the kernel. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -10,7 +10,8 @@ export interface Process {
   /** The next line that it prints. */
   line(): Promise<string>;
   send(line: string): void;
-  stop(): Promise<void>;
+  /** SIGTERM unless said otherwise; resolves when it is gone. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 export function start(script: string, args: readonly string[]): Process {
@@ -27,8 +28,8 @@ export function start(script: string, args: readonly string[]): Process {
       return next.value;
     },
     send: (line) => child.stdin.write(`${line}\n`),
-    async stop() {
-      child.kill('SIGTERM');
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
       await ended;
     },
   };
@@ -37,14 +38,24 @@ export function start(script: string, args: readonly string[]): Process {
 export interface CoordinatorProcess extends Process {
   readonly url: string;
   readonly key: string;
-  readonly adminToken: string;
+  /** Null when the folder is from an earlier start. */
+  readonly adminToken: string | null;
 }
 
-export async function startCoordinator(folder: string): Promise<CoordinatorProcess> {
+export async function startCoordinator(folder: string, port = 0): Promise<CoordinatorProcess> {
   const script = fileURLToPath(
     new URL('../bin/tributary-server.js', import.meta.resolve('@tributary/server')),
   );
-  const child = start(script, ['start', '--data', folder, '--port', '0', '--json', '--log-level', 'warn']);
+  const child = start(script, [
+    'start',
+    '--data',
+    folder,
+    '--port',
+    String(port),
+    '--json',
+    '--log-level',
+    'warn',
+  ]);
   return { ...child, ...JSON.parse(await child.line()) };
 }
 
