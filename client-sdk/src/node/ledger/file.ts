@@ -1,7 +1,8 @@
 /** The ledger as an append-only file, fsynced at every record. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { TributaryError } from '@tributary/protocol';
+import { TributaryError, validate } from '@tributary/protocol';
+import { LedgerRecord } from '../../session/ledger.ts';
 import type { LedgerStore } from '../../session/ledger-store.ts';
 import { PRIVATE_FILE, storageProblem, syncFolder } from '../files.ts';
 import { readLines, writeLine } from './lines.ts';
@@ -37,9 +38,11 @@ function storeOn(file: FileHandle, path: string, { records }: ReturnType<typeof 
 
   return {
     async load() {
-      return [...records];
+      return structuredClone(records);
     },
-    append(record) {
+    async append(record) {
+      // A copy, and one that will be read again: a record that does not fit would make the whole file unreadable.
+      const given = validate(LedgerRecord, structuredClone(record), 'ledger record');
       last = last
         .catch(() => {})
         .then(async () => {
@@ -47,15 +50,15 @@ function storeOn(file: FileHandle, path: string, { records }: ReturnType<typeof 
           // After a failed write nobody knows where the file ends: the next start cuts the torn line off.
           if (broken) throw broken;
           try {
-            await file.appendFile(writeLine(records.length + 1, record));
+            await file.appendFile(writeLine(records.length + 1, given));
             await file.sync();
-            records.push(record);
+            records.push(given);
           } catch (thrown) {
             broken = storageProblem(path, thrown);
             throw broken;
           }
         });
-      return last;
+      await last;
     },
     async close() {
       if (closed) return;

@@ -11,7 +11,7 @@ export function createMemoryLedger(): LedgerStore {
   let closed = false;
   return {
     async load() {
-      return [...records];
+      return structuredClone(records);
     },
     async append(record) {
       if (closed) throw new TributaryError('storage-failed', 'The ledger is closed.');
