@@ -23,7 +23,7 @@ import { readEvents } from './api-events.ts';
 import { type HttpOptions, httpCaller, type Json } from './api-http.ts';
 
 const TokenCreated = Type.Object({ name: Name, role: PersonRoleSchema, token: Type.String() });
-export type TokenCreated = Static<typeof TokenCreated>;
+type TokenCreated = Static<typeof TokenCreated>;
 
 export interface ApiClient {
   /** Who the coordinator says it is; needs no token. */

@@ -17,8 +17,9 @@ export function createScreen(io: Io): Screen {
   return {
     draw(lines) {
       if (!io.errTty) return;
-      // A line that wraps would take two, and the next erasure would miss one.
-      const next = lines.map((line) => clip(line, io.columns - 1));
+      // A line that wraps, or that scrolls away, would be missed by the next erasure.
+      const { columns, rows } = io.size;
+      const next = lines.slice(0, rows - 1).map((line) => clip(line, columns - 1));
       if (next.length === drawn.length && next.every((line, at) => line === drawn[at])) return;
       io.err(`${erase()}${next.map((line) => `${line}\n`).join('')}`);
       drawn = next;

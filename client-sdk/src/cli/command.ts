@@ -12,14 +12,14 @@ export class UsageError extends TributaryError {
   }
 }
 
-export interface Example {
+interface Example {
   /** As typed, without `tributary`. */
   readonly line: string;
   readonly does: string;
 }
 
 /** Without a default or `required`, an option may be missing; citty's own type hides that. */
-export type Values<A extends ArgsDef> = { readonly [K in keyof A]: ValueOf<A[K]> };
+type Values<A extends ArgsDef> = { readonly [K in keyof A]: ValueOf<A[K]> };
 type ValueOf<D extends ArgDef> = D extends { type: 'boolean' }
   ? boolean
   : D extends { type: 'positional'; required: false }

@@ -68,7 +68,7 @@ export async function readCredentials(env: Io['env']): Promise<Credentials> {
 }
 
 /** Written beside and renamed, so that a crash leaves the old file or the new one. */
-export async function writeCredentials(env: Io['env'], credentials: Credentials): Promise<void> {
+async function writeCredentials(env: Io['env'], credentials: Credentials): Promise<void> {
   const path = credentialsPath(env);
   const folder = join(path, '..');
   await mkdir(folder, { recursive: true, mode: 0o700 });

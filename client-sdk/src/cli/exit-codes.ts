@@ -20,7 +20,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.ok, 'done'],
   [EXIT.failed, 'failed; the message says why'],
-  [EXIT.usage, 'the command line is wrong: unknown command, option or value'],
+  [EXIT.usage, 'the command line is wrong (unknown command, option or value), or node.yaml is'],
   [EXIT.notAllowed, 'not logged in, not allowed, wrong key or wrong passphrase'],
   [EXIT.notFound, 'there is no such file, run, partner or plan'],
   [EXIT.conflict, 'the name is taken, or something else holds it'],

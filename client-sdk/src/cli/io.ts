@@ -14,8 +14,8 @@ export interface Io {
   readonly outTty: boolean;
   readonly errTty: boolean;
   readonly inTty: boolean;
-  /** Characters per line of the terminal. */
-  readonly columns: number;
+  /** Size of the terminal that standard error is, in characters. */
+  readonly size: { readonly columns: number; readonly rows: number };
   readonly colors: { readonly out: Colors; readonly err: Colors };
   /** Fires at the first SIGINT or SIGTERM; the second one kills the process, and the first where nobody asked for this. */
   readonly interrupted: AbortSignal;
@@ -38,7 +38,10 @@ export function processIo(): Io {
     outTty: stdout.isTTY === true,
     errTty: stderr.isTTY === true,
     inTty: stdin.isTTY === true,
-    columns: stdout.columns ?? stderr.columns ?? 100,
+    get size() {
+      // Some terminals say 0 for "unknown".
+      return { columns: stderr.columns || 80, rows: stderr.rows || 24 };
+    },
     colors: {
       out: pc.createColors(wantsColor(stdout.isTTY === true, env)),
       err: pc.createColors(wantsColor(stderr.isTTY === true, env)),

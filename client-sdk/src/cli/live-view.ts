@@ -4,6 +4,7 @@ import { bar, createScreen } from './bars.ts';
 import type { Context } from './context.ts';
 import type { Io } from './io.ts';
 import { clock } from './output.ts';
+import { printable } from './printable.ts';
 import { eventWords, phaseWords, ROUND_HEADER, roundRow } from './run-words.ts';
 
 const REFRESH_MS = 250;
@@ -59,14 +60,14 @@ export function viewOf(run: RunDetail, io: Io): string[] {
     const attempt = current.attempt > 1 ? `, attempt ${current.attempt}` : '';
     lines.push(`Round ${current.round}${attempt}: ${cyan(phaseWords(current.phase))}`);
     const width = Math.max(0, ...current.partners.map(({ name }) => name.length));
-    for (const { name, state, twentieths } of current.partners.slice(0, PARTNERS_SHOWN))
+    for (const { name, state, twentieths } of byName(current.partners).slice(0, PARTNERS_SHOWN))
       lines.push(`  ${name.padEnd(width)}  ${green(bar(twentieths / 20))}  ${dim(state)}`);
     const hidden = current.partners.length - PARTNERS_SHOWN;
     if (hidden > 0) lines.push(dim(`  and ${hidden} more`));
     lines.push('');
   }
   for (const { name, code, reason } of run.consents.filter(({ answer }) => answer === 'decline'))
-    lines.push(`  ${name} does not take part (${code}): ${reason}`);
+    lines.push(`  ${name} does not take part (${code}): ${printable(reason ?? '')}`);
   if (run.history.length === 0) return lines;
   const rows = run.history.slice(-ROUNDS_SHOWN).map(roundRow);
   const cells = [ROUND_HEADER, ...rows.map((row) => row.map(String))];
@@ -76,4 +77,9 @@ export function viewOf(run: RunDetail, io: Io): string[] {
     lines.push(at === 0 ? dim(line) : line);
   }
   return lines;
+}
+
+/** So that lines do not change places from one attempt to the next. */
+function byName<T extends { readonly name: string }>(partners: readonly T[]): T[] {
+  return [...partners].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -2,9 +2,16 @@
 import { fingerprint } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { SessionEvent } from '../session/index.ts';
+import { printable } from './printable.ts';
 
 /** @param config as the owner typed it, to be typed again. Undefined for events that are drawn and not told. */
 export function nodeEventWords(event: SessionEvent, config: string): string | undefined {
+  const words = tell(event, config);
+  // Several lines, of names and fingerprints only.
+  return words === undefined || event.type === 'connected' ? words : printable(words);
+}
+
+function tell(event: SessionEvent, config: string): string | undefined {
   const option = config === 'node.yaml' ? '' : ` --config ${config}`;
   switch (event.type) {
     case 'connected': {

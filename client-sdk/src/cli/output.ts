@@ -4,6 +4,7 @@ import { asTributaryError, TributaryError } from '@tributary/protocol';
 import { UsageError } from './command.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
+import { printable } from './printable.ts';
 
 /** The answer of a command: `value` for programs, `human` for people. */
 export function printResult({ io, json }: Context, value: unknown, human: string): void {
@@ -26,14 +27,14 @@ export function table(
   rows: readonly (readonly (string | number)[])[],
 ): string {
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length)),
+    Math.max(title.length, ...rows.map((row) => printable(String(row[column] ?? '')).length)),
   );
   const line = (cells: readonly (string | number)[]) =>
     cells
       .map((cell, column) =>
         typeof cell === 'number'
           ? String(cell).padStart(widths[column]!)
-          : String(cell).padEnd(widths[column]!),
+          : printable(cell).padEnd(widths[column]!),
       )
       .join('  ')
       .trimEnd();
@@ -43,7 +44,9 @@ export function table(
 /** `label` and value, one pair per line. */
 export function fields({ io }: Context, pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(...pairs.map(([label]) => label.length));
-  return pairs.map(([label, value]) => `${io.colors.out.dim(label.padEnd(width))}  ${value}\n`).join('');
+  return pairs
+    .map(([label, value]) => `${io.colors.out.dim(label.padEnd(width))}  ${printable(value)}\n`)
+    .join('');
 }
 
 /** Local time to the minute, or to the second within a live view. */
@@ -69,7 +72,7 @@ export function printError({ io, json }: Context, thrown: unknown): ExitCode {
   io.err(
     json
       ? `${JSON.stringify(error.toProblem())}\n`
-      : `${red('error:')} ${error.message}${error instanceof UsageError ? '' : dim(` (${error.code})`)}\n${dim('next: ')} ${error.remedy}\n`,
+      : `${red('error:')} ${printable(error.message)}${error instanceof UsageError ? '' : dim(` (${error.code})`)}\n${dim('next: ')} ${printable(error.remedy)}\n`,
   );
   if (io.env.TRIBUTARY_DEBUG === '1') io.err(`${inspect(thrown)}\n`);
   return error instanceof UsageError ? EXIT.usage : exitCodeOf(error.code);

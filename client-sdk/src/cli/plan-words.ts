@@ -51,7 +51,7 @@ function holdoutWords({ holdout, training }: Plan): string {
   return `${percent(holdout)} of the rows measure the incoming model (${measured}); only sums over all partners are seen`;
 }
 
-export function layerWords(plan: Plan): string[] {
+function layerWords(plan: Plan): string[] {
   return layersIn(plan.model.topology).map(({ className, config }) => {
     const size = config.units ?? config.filters ?? config.rate;
     const parts = [className, size, activationName(config.activation)];

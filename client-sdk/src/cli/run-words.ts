@@ -1,5 +1,7 @@
 /** What happens in a run, in plain words: one line per event, one row per round. */
-import type { EvaluationReport, RoundRecord, RunDetail, RunEvent } from '@tributary/protocol';
+import { EvaluationReport, RoundRecord, type RunDetail, type RunEvent } from '@tributary/protocol';
+import { Value } from 'typebox/value';
+import { printable } from './printable.ts';
 
 /** Phases as the coordinator names them, and what they mean. */
 const PHASES: Readonly<Record<string, string>> = {
@@ -13,11 +15,16 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 
 export function phaseWords(phase: string): string {
-  return PHASES[phase] ?? phase;
+  return PHASES[phase] ?? printable(phase);
 }
 
 /** Undefined for events that only a live view has use for. */
 export function eventWords(event: RunEvent): string | undefined {
+  const words = tell(event);
+  return words === undefined ? undefined : printable(words);
+}
+
+function tell(event: RunEvent): string | undefined {
   const { kind, round, attempt, data } = event;
   const text = (key: string) => (typeof data[key] === 'string' ? (data[key] as string) : '');
   const where = `round ${round}${attempt > 1 ? `, attempt ${attempt}` : ''}`;
@@ -45,16 +52,23 @@ export function eventWords(event: RunEvent): string | undefined {
     case 'abandoned':
       return `${where}: given up (${text('code')}): ${text('reason')}; a new attempt follows`;
     case 'evaluation': {
-      const report = data as unknown as EvaluationReport & { round: number };
-      return `round ${report.round}: ${report.evaluator} measured ${metricWords(report)} on ${report.count} rows`;
+      const { round: measured, ...report } = data;
+      if (!Value.Check(EvaluationReport, report)) return unknown(where, event);
+      return `round ${measured}: ${report.evaluator} measured ${metricWords(report)} on ${report.count} rows`;
     }
     case 'published':
-      return `round ${(data.record as RoundRecord).round} published: ${roundWords(data.record as RoundRecord)}`;
+      if (!Value.Check(RoundRecord, data.record)) return unknown(where, event);
+      return `round ${data.record.round} published: ${roundWords(data.record)}`;
     case 'ended':
       return `run ${text('status')}${text('reason') ? `: ${text('reason')}` : ''}`;
     default:
-      return `${where}: ${kind} ${JSON.stringify(data)}`;
+      return unknown(where, event);
   }
+}
+
+/** A newer coordinator may tell more than this program knows. */
+function unknown(where: string, { kind, data }: RunEvent): string {
+  return `${where}: ${kind} ${JSON.stringify(data)}`;
 }
 
 function metricWords({ loss, metrics }: Pick<EvaluationReport, 'loss' | 'metrics'>): string {
@@ -104,5 +118,5 @@ function figures({ evaluations, metrics }: RoundRecord): { accuracy: string | un
 }
 
 export function runState(run: Pick<RunDetail, 'status' | 'round' | 'rounds' | 'reason'>): string {
-  return `${run.status}, round ${run.round} of ${run.rounds}${run.reason ? ` (${run.reason})` : ''}`;
+  return `${run.status}, round ${run.round} of ${run.rounds}${run.reason ? ` (${printable(run.reason)})` : ''}`;
 }

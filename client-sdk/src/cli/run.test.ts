@@ -54,8 +54,8 @@ describe('help', () => {
 
   it('explains every exit code at the root', async () => {
     const { out } = await runInTest(['--help']);
-    for (const [code, meaning] of EXIT_MEANINGS)
-      expect(out).toMatch(new RegExp(`\\n {2}${code} +${meaning}`));
+    const lines = out.split('\n').map((line) => line.trim().replace(/ +/, ' '));
+    for (const [code, meaning] of EXIT_MEANINGS) expect(lines).toContain(`${code} ${meaning}`);
   });
 
   it('has no colours without a terminal', async () => {

@@ -15,7 +15,7 @@ export const PASSPHRASE_ARGS = {
 } as const satisfies ArgsDef;
 
 /** Hides what is typed. The question goes to standard error, so that `--json` output stays clean. */
-export async function askHidden(message: string): Promise<string> {
+async function askHidden(message: string): Promise<string> {
   const answer = await password({ message, output: process.stderr });
   if (isCancel(answer)) throw new DOMException('Cancelled.', 'AbortError');
   return answer;

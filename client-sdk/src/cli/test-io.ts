@@ -31,7 +31,7 @@ export function createTestIo(
     outTty: tty,
     errTty: tty,
     inTty: false,
-    columns: 80,
+    size: { columns: 80, rows: 24 },
     colors: { out: plain, err: plain },
     interrupted: signal,
     written: () => ({ ...parts }),

@@ -93,6 +93,15 @@ describe('the screen', () => {
     expect(io.written().err).toBe(`${before}\u001b[2A\u001b[0Jtwo\n\u001b[1A\u001b[0Jstays\ntwo\n`);
   });
 
+  it('draws no more lines than the terminal has', () => {
+    const io = createTestIo({ tty: true });
+    const screen = createScreen(io);
+    screen.draw(Array.from({ length: 50 }, (_, line) => `line ${line}`));
+    expect(io.written().err.split('\n').length - 1).toBe(23);
+    screen.draw([]);
+    expect(io.written().err).toMatch(/\[23A[^\n]*\[0J$/);
+  });
+
   it('draws nothing where there is no terminal', () => {
     const io = createTestIo();
     createScreen(io).draw(['one']);

@@ -1,12 +1,11 @@
 /** The owner's word on plans, where the policy says `plans: ask`. */
 import { parsePlan } from '@tributary/protocol';
 import { type Approval, approve, listPending, refuse } from '../../node/approvals.ts';
-import { loadNodeConfig } from '../../node/config.ts';
 import { command, UsageError } from '../command.ts';
 import type { Context } from '../context.ts';
 import { dateTime, fields, note, printResult } from '../output.ts';
 import { planWords } from '../plan-words.ts';
-import { CONFIG_ARGS } from './node-shared.ts';
+import { CONFIG_ARGS, readConfig } from './node-shared.ts';
 
 export const pending = command({
   name: 'pending',
@@ -17,7 +16,7 @@ export const pending = command({
   ],
   args: CONFIG_ARGS,
   async run(context, args) {
-    const config = await loadNodeConfig(args.config);
+    const config = await readConfig(args.config);
     const waiting = await listPending(config.state);
     if (context.json) {
       printResult(context, waiting, '');
@@ -61,7 +60,7 @@ function decision(name: 'approve' | 'refuse', description: string, decide: typeo
           `"${args.hash}" is no plan hash.`,
           'Give at least its first 8 hexadecimal digits.',
         );
-      const config = await loadNodeConfig(args.config);
+      const config = await readConfig(args.config);
       const { body: _, ...decided } = await decide(config.state, hash);
       printResult(context, decided, `Plan ${decided.plan} is ${decided.state}.`);
       note(context, 'A node that is running notices by itself.');

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { enrol } from '../../node/enrol.ts';
 import { command } from '../command.ts';
 import { nodeSkeleton } from '../node-skeleton.ts';
-import { fields, note, printResult } from '../output.ts';
+import { fields, note, plural, printResult } from '../output.ts';
 import { PASSPHRASE_ARGS, readPassphrase } from '../secrets.ts';
 import { KEY_ARGS } from './node-shared.ts';
 
@@ -67,10 +67,12 @@ export const init = command({
     const others = members.filter((member) => member.key !== identity.id).length;
     note(
       context,
-      `\nTell the other partners your fingerprint by telephone. So far ${others} others are enrolled; when all are:\n` +
-        `  tributary node members list --config ${file}\n` +
-        `  tributary node members accept NAME... --config ${file}\n` +
-        `  tributary node start --config ${file}`,
+      enrolment.role === 'evaluator'
+        ? `\nNext: tributary node start --config ${file}`
+        : `\nTell the other partners your fingerprint by telephone (${plural(others, 'other')} enrolled so far). When all are:\n` +
+            `  tributary node members list --config ${file}\n` +
+            `  tributary node members accept NAME... --config ${file}\n` +
+            `  tributary node start --config ${file}`,
     );
   },
 });

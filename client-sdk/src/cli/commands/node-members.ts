@@ -1,11 +1,10 @@
 /** Whose keys this node accepts: without acceptance a partner does not count. */
 import { TributaryError } from '@tributary/protocol';
-import { loadNodeConfig } from '../../node/config.ts';
 import { acceptMember, type ListedMember, listMembers } from '../../node/members.ts';
 import { command, group, UsageError } from '../command.ts';
 import type { Context } from '../context.ts';
 import { note, printResult, table } from '../output.ts';
-import { KEY_ARGS, openKey } from './node-shared.ts';
+import { KEY_ARGS, openKey, readConfig } from './node-shared.ts';
 
 const MEMBER_ARGS = {
   ...KEY_ARGS,
@@ -33,8 +32,11 @@ const list = command({
   async run(context, args) {
     const { members } = await ask(context, args);
     printResult(context, members, memberTable(context, members));
-    const strangers = members.filter(({ status }) => status === 'stranger' || status === 'changed');
-    if (strangers.length > 0)
+    const self = members.find(({ status }) => status === 'self');
+    const open = members.filter(
+      ({ role, status }) => role === 'partner' && (status === 'stranger' || status === 'changed'),
+    );
+    if (open.length > 0 && self?.role === 'partner')
       note(
         context,
         '\nThe coordinator could invent partners: compare fingerprints by telephone, then accept by name.',
@@ -96,7 +98,7 @@ async function ask(
   context: Context,
   args: MemberArgs,
 ): Promise<{ folder: string; members: readonly ListedMember[] }> {
-  const config = await loadNodeConfig(args.config);
+  const config = await readConfig(args.config);
   const folder = config.state;
   if (args.offline) return { folder, members: await listMembers({ folder }) };
   const identity = await openKey(context, config, args['passphrase-file']);
@@ -107,7 +109,7 @@ function memberTable(context: Context, members: readonly ListedMember[]): string
   const rows = members.map(({ name, role, status, fingerprint }) => [
     name,
     role,
-    STATUS_WORDS[status],
+    role === 'evaluator' && status === 'stranger' ? 'needs no acceptance' : STATUS_WORDS[status],
     fingerprint,
   ]);
   return table(context, ['NAME', 'ROLE', 'STATUS', 'KEY FINGERPRINT'], rows);

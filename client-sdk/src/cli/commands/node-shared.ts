@@ -1,7 +1,7 @@
 /** What the node commands have in common: node.yaml, and the key in its state folder. */
-import type { Identity } from '@tributary/protocol';
+import { type Identity, TributaryError } from '@tributary/protocol';
 import type { ArgsDef } from 'citty';
-import type { NodeConfig } from '../../node/config.ts';
+import { loadNodeConfig, type NodeConfig } from '../../node/config.ts';
 import { loadIdentity } from '../../node/identity-file.ts';
 import type { Context } from '../context.ts';
 import { PASSPHRASE_ARGS, readPassphrase } from '../secrets.ts';
@@ -19,6 +19,17 @@ export const KEY_ARGS = {
     description: 'Accept http:// to another machine, where everybody on the way sees which models move',
   },
 } as const satisfies ArgsDef;
+
+/** @throws not-found, malformed naming file and field */
+export async function readConfig(path: string): Promise<NodeConfig> {
+  try {
+    return await loadNodeConfig(path);
+  } catch (thrown) {
+    if (!(thrown instanceof TributaryError) || thrown.code !== 'malformed') throw thrown;
+    const message = thrown.message.includes(path) ? thrown.message : `${path}: ${thrown.message}`;
+    throw new TributaryError('malformed', message, { remedy: `Correct that in ${path}.`, cause: thrown });
+  }
+}
 
 /** @throws forbidden for a wrong passphrase */
 export async function openKey(

@@ -2,7 +2,6 @@
 import { fingerprint, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { FederatedClient } from '../../client.ts';
-import { loadNodeConfig } from '../../node/config.ts';
 import type { SessionEvent } from '../../session/index.ts';
 import { bar, createScreen } from '../bars.ts';
 import { command } from '../command.ts';
@@ -11,7 +10,7 @@ import { EXIT } from '../exit-codes.ts';
 import { nodeEventJson, nodeEventWords } from '../node-words.ts';
 import { clock, fields, note, warn } from '../output.ts';
 import { readPassphrase } from '../secrets.ts';
-import { KEY_ARGS } from './node-shared.ts';
+import { KEY_ARGS, readConfig } from './node-shared.ts';
 
 export const start = command({
   name: 'start',
@@ -26,7 +25,7 @@ export const start = command({
   args: KEY_ARGS,
   async run(context, args) {
     const { io } = context;
-    const config = await loadNodeConfig(args.config);
+    const config = await readConfig(args.config);
     const question = `Passphrase of the key of ${config.name}`;
     const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: false });
     note(context, 'Starting the training engine ...');
