@@ -5,11 +5,11 @@
 import { join } from 'node:path';
 import { createTfjsTrainer } from '@tributary/client-sdk';
 import type { ModelWeights } from '@tributary/protocol';
-import type { BaselineTask, BaselineWord } from './baseline-partner.ts';
+import type { AloneTask, AloneWord } from './alone.ts';
 import type { Bar } from './board.ts';
 import type { Children } from './children.ts';
-import { EVALUATOR, type House, type Partner } from './house.ts';
-import { pool } from './pool.ts';
+import type { House } from './house.ts';
+import { EVALUATOR } from './nodes.ts';
 import { ours } from './programs.ts';
 
 export interface LocalOnly {
@@ -29,52 +29,58 @@ export interface Baseline {
 }
 
 export async function trainAlone({ house, initial, bars, children, cores }: Baseline): Promise<LocalOnly[]> {
+  const { plan, partners, folder } = house;
   const evaluator = await createTfjsTrainer({
     data: { kind: 'idx', images: 'test-images.idx3-ubyte', labels: 'test-labels.idx1-ubyte' },
-    folder: join(house.folder, EVALUATOR),
+    folder: join(folder, EVALUATOR),
   });
-  try {
-    return await pool(house.partners, cores, async (partner, i) => {
-      const bar = bars[i]!;
+  const results: LocalOnly[] = [];
+  let next = 0;
+  const lane = async (_: unknown, number: number): Promise<void> => {
+    const train = startLane(children, number + 1);
+    while (next < partners.length) {
+      const index = next++;
+      const bar = bars[index]!;
       bar.state = 'training';
-      const { first, last } = await trainOne(children, house, partner, initial, (done) => {
+      const task = { plan, initial, ...partners[index]! };
+      const { first, last } = await train(task, (done) => {
         bar.done = done;
       });
-      bar.done = 1;
-      bar.state = 'done';
+      Object.assign(bar, { done: 1, state: 'done' });
       const weights = { tensors: initial.tensors, values: last };
-      const { loss, metrics } = await evaluator.evaluate({ plan: house.plan, weights });
-      return { name: partner.name, accuracy: metrics.accuracy!, loss, first };
-    });
+      const { loss, metrics } = await evaluator.evaluate({ plan, weights });
+      results[index] = { name: task.name, accuracy: metrics.accuracy!, loss, first };
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(cores, partners.length) }, lane));
+    return results;
   } finally {
     await evaluator.close();
   }
 }
 
-function trainOne(
-  children: Children,
-  { plan }: House,
-  partner: Partner,
-  initial: ModelWeights,
+type Train = (
+  task: AloneTask,
   onProgress: (done: number) => void,
-): Promise<{ first: Float32Array; last: Float32Array }> {
-  return new Promise((resolve, reject) => {
-    let first: Float32Array | undefined;
-    const child = children.start({
-      name: `${partner.name} alone`,
-      args: [ours('baseline-partner')],
-      env: { TRIBUTARY_PASSPHRASE: partner.passphrase },
-      channel: true,
-      onMessage(message) {
-        const word = message as BaselineWord;
-        if (word.kind === 'progress') return onProgress(word.done);
-        if (word.round === 1) first = word.values;
-        if (word.round < plan.rounds) return undefined;
-        child.expected = true;
-        return resolve({ first: first!, last: word.values });
-      },
-    });
-    const task: BaselineTask = { plan, initial, name: partner.name, folder: partner.folder };
-    child.process.send(task, (error) => error && reject(error));
+) => Promise<{ first: Float32Array; last: Float32Array }>;
+
+/** A process that trains one partner after the other. */
+function startLane(children: Children, number: number): Train {
+  let hear: (word: AloneWord) => void = () => {};
+  const child = children.start({
+    name: `training-alone-${number}`,
+    args: [ours('alone')],
+    onMessage: (message) => hear(message as AloneWord),
   });
+  return (task, onProgress) =>
+    new Promise((resolve) => {
+      let first: Float32Array | undefined;
+      hear = (word) => {
+        if (word.kind === 'progress') return onProgress(word.done);
+        first ??= word.values;
+        if (word.round === task.plan.rounds) resolve({ first, last: word.values });
+      };
+      child.process.send(task);
+    });
 }

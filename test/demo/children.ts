@@ -14,12 +14,11 @@ export interface ChildSpec {
   readonly name: string;
   /** Arguments of node: options, script, its arguments. */
   readonly args: readonly string[];
-  readonly cwd?: string;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** A channel for messages (structured clones) besides standard output. */
-  readonly channel?: boolean;
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: (line: string) => unknown;
+  /** Lines that hold secrets: not kept, and not written into the log. */
+  readonly keepOut?: (line: string) => boolean;
   readonly onMessage?: (message: unknown) => void;
 }
 
@@ -41,8 +40,6 @@ export interface Child {
 
 export interface Children {
   start(spec: ChildSpec): Child;
-  /** Runs one to its end. @returns its standard output. @throws ChildFailed */
-  run(spec: ChildSpec): Promise<string>;
   /** Rejects with ChildFailed when a child ends that should not; never resolves. */
   readonly failure: Promise<never>;
   /** Asks all to end, kills those that do not, resolves when none is left. */
@@ -76,10 +73,10 @@ export function createChildren(logs: string): Children {
   function start(spec: ChildSpec): Child {
     if (stopping) throw new Error(`${spec.name} is not started: the demo is ending.`);
     const options: SpawnOptions = {
-      stdio: ['ignore', 'pipe', 'pipe', ...(spec.channel ? (['ipc'] as const) : [])],
+      // The channel carries messages as structured clones; when it breaks, the child ends (leash.ts).
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      serialization: 'advanced',
       env: { ...plainEnvironment(), ...spec.env },
-      ...(spec.channel ? { serialization: 'advanced' as const } : {}),
-      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
     };
     const child = spawn(process.execPath, spec.args, options);
     const kept: string[] = [];
@@ -95,7 +92,7 @@ export function createChildren(logs: string): Children {
       if (kept.length > KEPT_LINES) kept.shift();
     };
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      keep(line);
+      if (!spec.keepOut?.(line)) keep(line);
       spec.onLine?.(line);
     });
     createInterface({ input: child.stderr! }).on('line', keep);
@@ -126,20 +123,6 @@ export function createChildren(logs: string): Children {
   return {
     failure,
     start,
-    async run(spec) {
-      const lines: string[] = [];
-      const child = start({
-        ...spec,
-        onLine(line) {
-          lines.push(line);
-          spec.onLine?.(line);
-        },
-      });
-      child.expected = true;
-      const exit = await child.exited;
-      if (exit.code !== 0) throw new ChildFailed(child, exit);
-      return lines.join('\n');
-    },
     async stop() {
       stopping = true;
       for (const child of living) child.process.kill('SIGTERM');

@@ -1,9 +1,10 @@
 /** `npm run demo`: see help.ts. */
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
-import { ChildFailed, type Children, createChildren } from './children.ts';
+import { ChildFailed, createChildren } from './children.ts';
 import { HELP } from './help.ts';
 import { type DemoOptions, parseCommandLine } from './options.ts';
 import { runDemo } from './run.ts';
@@ -35,7 +36,12 @@ async function inFolder(options: DemoOptions): Promise<number> {
   await mkdir(join(folder, 'logs'), { mode: 0o700 });
   const children = createChildren(join(folder, 'logs'));
   const ends = new AbortController();
-  const stopped = stopSignals(children);
+  const stopped = stopSignals();
+  // Whatever else ends this process.
+  process.on('exit', () => {
+    children.killNow();
+    if (kept === undefined) rmSync(folder, { recursive: true, force: true });
+  });
   let failure: unknown;
   try {
     const work = runDemo({ options, folder, children, cores: availableParallelism(), signal: ends.signal });
@@ -52,9 +58,8 @@ async function inFolder(options: DemoOptions): Promise<number> {
   return failure instanceof UsageError ? EXIT.usage : EXIT.failed;
 }
 
-/** Rejects at the first signal; the second one, or whatever else ends this process, kills the children at once. */
-function stopSignals(children: Children): Promise<never> {
-  process.on('exit', () => children.killNow());
+/** Rejects at the first signal; the second one ends this process at once. */
+function stopSignals(): Promise<never> {
   const stopped = new Promise<never>((_, reject) => {
     let before = 0;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -2,6 +2,7 @@
 import { digitsPlan } from '@tributary/client-sdk';
 import { FLOORS, type Plan, parsePlan } from '@tributary/protocol';
 import { MIN_SUM } from './drop.ts';
+import { EVALUATOR } from './nodes.ts';
 import type { DemoOptions } from './options.ts';
 
 /** Milliseconds of one training step with ten rows on a slow core: only to bound how long stragglers are waited for. */
@@ -33,7 +34,7 @@ function graceOf({ partners, drop, epochs, batch }: DemoOptions, largest: number
 }
 
 /** Of a partner, as `policy:` in its node.yaml. */
-export function partnerPolicy(options: DemoOptions, planHash: string): object {
+function partnerPolicy(options: DemoOptions, planHash: string): object {
   const { partners, drop, aggregation, rounds } = options;
   const remaining = partners - drop;
   return {
@@ -44,4 +45,22 @@ export function partnerPolicy(options: DemoOptions, planHash: string): object {
     collusion: FLOORS.collusion,
     maxRounds: rounds,
   };
+}
+
+/** node.yaml: JSON values are YAML too. */
+export function nodeFile(name: string, options: DemoOptions, planHash: string): string {
+  const set = name === EVALUATOR ? 'test' : 'train';
+  const policy = name === EVALUATOR ? { plans: [{ plan: planHash }] } : partnerPolicy(options, planHash);
+  const rules = Object.entries(policy).map(([rule, value]) => `  ${rule}: ${JSON.stringify(value)}`);
+  return [
+    `name: ${name}`,
+    'state: ./state             # encrypted key, accepted members, ledger',
+    'data:                      # paths are relative to this file; the rows never leave this process',
+    '  kind: idx',
+    `  images: ${set}-images.idx3-ubyte`,
+    `  labels: ${set}-labels.idx1-ubyte`,
+    'policy:                    # exactly the plan of this demo; anything else is refused',
+    ...rules,
+    '',
+  ].join('\n');
 }

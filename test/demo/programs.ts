@@ -11,3 +11,6 @@ export const CLI = beside('@tributary/client-sdk', '../bin/tributary.js');
 
 /** Same folder as this file, compiled. */
 export const ours = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+
+/** As a URL, for `--import`. */
+export const LEASH = new URL('./leash.js', import.meta.url).href;

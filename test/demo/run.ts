@@ -44,8 +44,8 @@ export async function runDemo(demo: Demo): Promise<void> {
   });
   let engine = 'unknown';
   const house = await build({ ...demo, phase }, dealt, {
-    event(_, event) {
-      if (typeof event.engine === 'string') engine = event.engine;
+    engine(used) {
+      engine = used;
     },
     killed(name) {
       board.bars.find((each) => each.name === name)!.state = 'killed';
