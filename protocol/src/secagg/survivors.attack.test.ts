@@ -86,6 +86,22 @@ describe('a lying coordinator’s U3', () => {
     refuse(without(6, 7), 'below-threshold', 'minSum = 7');
   });
 
+  it('fills minSum up with members that the victim has not pinned, under a c that would bear them', () => {
+    const attempt = createAttempt({ n: 8, c: 3, floors: { collusion: 1, minSum: 6 } });
+    const [first] = attempt.partners;
+    const pinned = new Set(attempt.partners.slice(0, 6).map(({ id }) => id));
+    const victim: Partner = { ...first!, context: { ...first!.context, pinned } };
+    attempt.partners[0] = victim;
+    advertAll(attempt);
+    dealAll(attempt);
+    maskAll(attempt);
+    uploadAll(attempt);
+    const survivors = honestSurvivors(attempt);
+    const shown = { ...survivors, updates: survivors.updates.filter((_, i) => i !== 3) };
+    const step = showSurvivors(attempt, victim, shown);
+    expectRefusal(victim.state, step, 'policy-refused', 'minSum is 6, U3 holds 5 pinned members (of 7)');
+  });
+
   it('lists one node twice', () => {
     const { refuse, survivors } = scene({ n: 5 });
     const updates = [...survivors.updates.slice(0, 2), ...survivors.updates.slice(1)];
