@@ -24,7 +24,10 @@ interface Ended {
 }
 
 /** @param meddle called with what it has printed so far, whenever that has grown */
-function demo(flags: string, meddle?: (out: string, process: ChildProcess) => void): Promise<Ended> {
+function demo(
+  flags: string,
+  meddle?: (out: string, process: ChildProcess, mark: string) => void,
+): Promise<Ended> {
   const mark = randomUUID();
   const temporary = mkdtempSync(join(folder, 'tmp-'));
   const env = { ...process.env, DEMO_TEST: mark, TMPDIR: temporary, NO_COLOR: '1' };
@@ -35,7 +38,7 @@ function demo(flags: string, meddle?: (out: string, process: ChildProcess) => vo
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text;
-    meddle?.(out, child);
+    meddle?.(out, child, mark);
   });
   child.stderr.setEncoding('utf8').on('data', (text) => {
     err += text;
@@ -144,14 +147,19 @@ describe('nothing is left behind', () => {
     60_000,
   );
 
-  test('when the coordinator cannot start: its last words, no stack', async () => {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
-    const { code, err, left, files } = await demo(`--port ${port}`);
-    await new Promise((resolve) => server.close(resolve));
+  test('when a partner dies unexpectedly: it is named, no stack', async () => {
+    let victim: number | undefined;
+    const { code, err, left, files } = await demo('--rounds 50', (printed, _, mark) => {
+      if (victim !== undefined || !printed.includes('partners train')) return;
+      victim = marked(mark).find((pid) =>
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('partner.js'),
+      );
+      process.kill(victim!, 'SIGKILL');
+    });
     expect({ code, left, files }).toEqual({ code: 1, left: [], files: [] });
-    expect(err).toMatch(/^error: coordinator ended with exit code 1\.\n( {2}\| .*\n)+$/);
+    expect(err).toMatch(
+      /^error: (partner-\d|evaluator) ended with SIGKILL\.\n( {2}\| .*\n)+next: {2}Try again with --data/,
+    );
     expect(err).not.toMatch(/\n\s+at /);
   }, 60_000);
 });
@@ -167,6 +175,16 @@ describe('refused with exit code 2 before anything starts', () => {
     const { code, err, left, files } = await demo(flags);
     expect({ code, left, files }).toEqual({ code: 2, left: [], files: [] });
     expect(err).toMatch(words);
+  });
+
+  test('a port that is taken', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const { code, err } = await demo(`--port ${port}`);
+    await new Promise((resolve) => server.close(resolve));
+    expect(code).toBe(2);
+    expect(err).toMatch(/--port \d+ cannot be used on 127.0.0.1 \(EADDRINUSE\)/);
   });
 
   test('--help says how to use it', async () => {

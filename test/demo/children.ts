@@ -51,12 +51,27 @@ export interface Children {
 /** A process ended that should not have. */
 export class ChildFailed extends Error {
   readonly lines: readonly string[];
+  readonly remedy: string;
 
-  constructor(child: Pick<Child, 'name' | 'lastLines'>, { code, signal }: Exit) {
-    super(`${child.name} ended with ${signal === null ? `exit code ${code}` : signal}.`);
+  constructor({ name, lastLines }: Pick<Child, 'name' | 'lastLines'>, { code, signal }: Exit) {
+    const lines = lastLines();
+    const problem = problemIn(lines.at(-1));
+    super(`${name} ended with ${signal ?? `exit code ${code}`}${problem ? `: ${problem.message}` : '.'}`);
     this.name = 'ChildFailed';
-    this.lines = child.lastLines();
+    this.lines = problem ? [] : lines;
+    this.remedy = problem?.remedy ?? 'Try again with --data DIR: the logs of all processes stay in DIR/logs.';
   }
+}
+
+/** What `tributary --json` says last when it fails. */
+function problemIn(line = ''): { message: string; remedy: string } | undefined {
+  try {
+    const { message, remedy } = JSON.parse(line) as Record<string, unknown>;
+    if (typeof message === 'string' && typeof remedy === 'string') return { message, remedy };
+  } catch {
+    // Words for people.
+  }
+  return undefined;
 }
 
 /** @param logs folder for one log per child */

@@ -1,13 +1,14 @@
 /** `npm run demo`: see help.ts. */
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { ChildFailed, createChildren } from './children.ts';
 import { HELP } from './help.ts';
 import { type DemoOptions, parseCommandLine } from './options.ts';
 import { runDemo } from './run.ts';
+import { requireUsable } from './usable.ts';
 import { UsageError } from './usage-error.ts';
 
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
@@ -20,7 +21,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(HELP);
       return EXIT.done;
     }
-    await requirePaths(options);
+    await requireUsable(options);
   } catch (thrown) {
     tell(thrown);
     return EXIT.usage;
@@ -73,36 +74,13 @@ function stopSignals(): Promise<never> {
   return stopped;
 }
 
-/** @throws UsageError for a folder or a file that cannot be written, before anything is started */
-async function requirePaths({ data, json }: DemoOptions): Promise<void> {
-  if (data !== undefined) {
-    const found = await readdir(data).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw new UsageError(
-        `--data ${data} cannot be used as a folder (${error.code}).`,
-        'Give another folder.',
-      );
-    });
-    if (found.length > 0)
-      throw new UsageError(`--data ${data} is not empty.`, 'Give a new or an empty folder.');
-  }
-  if (json === undefined) return;
-  const parent = await stat(dirname(resolve(json))).catch(() => undefined);
-  if (!parent?.isDirectory())
-    throw new UsageError(
-      `--json ${json}: its folder does not exist.`,
-      'Make that folder, or give another file.',
-    );
-  const file = await stat(resolve(json)).catch(() => undefined);
-  if (file?.isDirectory()) throw new UsageError(`--json ${json} is a folder.`, 'Give a file.');
-}
-
 /** What went wrong and what to do, in plain words; the last lines of a process that ended. */
 function tell(thrown: unknown): void {
   const { message } = thrown as Error;
-  process.stderr.write(`error: ${message}\n`);
-  if (thrown instanceof ChildFailed) for (const line of thrown.lines) process.stderr.write(`  | ${line}\n`);
-  if (thrown instanceof TributaryError) process.stderr.write(`next:  ${thrown.remedy}\n`);
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  say(`error: ${message}`);
+  if (thrown instanceof ChildFailed) for (const line of thrown.lines) say(`  | ${line}`);
+  if (thrown instanceof TributaryError || thrown instanceof ChildFailed) say(`next:  ${thrown.remedy}`);
 }
 
 process.on('uncaughtException', (error) => {

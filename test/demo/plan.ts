@@ -17,7 +17,8 @@ export function demoPlan(options: DemoOptions, largest: number, cores: number): 
     aggregation: { ...plan.aggregation, mode: aggregation },
     // Those who remain after the drop go on without the others.
     cohort: { min: partners - drop, minSum: MIN_SUM },
-    timing: { ...plan.timing, grace: graceOf(options, largest, cores) },
+    // Whoever dies is noticed by the demo itself; whoever is slow on a crowded machine may be.
+    timing: { patience: 600, grace: graceOf(options, largest, cores), maximum: 86_400 },
   });
 }
 
