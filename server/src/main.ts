@@ -20,7 +20,7 @@ const start = defineCommand({
     port: { type: 'string', default: '8080', description: 'Port to listen on; 0 picks a free one' },
     host: { type: 'string', default: '127.0.0.1', description: 'Address to listen on' },
     'public-url': { type: 'string', description: 'URL that partners use, written into invites' },
-    'allow-plain-http': {
+    'allow-insecure': {
       type: 'boolean',
       default: false,
       description: 'Listen off loopback without TLS: put a TLS-ending proxy in front',
@@ -40,9 +40,9 @@ const start = defineCommand({
     const port = Number(args.port);
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       usage(`--port is a number from 0 to 65535, not ${args.port}.`);
-    if (!LOOPBACK.has(args.host) && !args['allow-plain-http'])
+    if (!LOOPBACK.has(args.host) && !args['allow-insecure'])
       usage(
-        `--host ${args.host} is reachable by others, and this version speaks plain HTTP: add --allow-plain-http and put a TLS-ending proxy in front.`,
+        `--host ${args.host} is reachable by others, and this version speaks plain HTTP: add --allow-insecure and put a TLS-ending proxy in front.`,
       );
     const log = createLog(args['log-level']);
     const app = await createApp({ folder: resolve(args.data), log });
@@ -92,7 +92,7 @@ const EXAMPLES = `
 EXAMPLES
 
   tributary-server start --data ./coordinator --port 8080
-  tributary-server start --data /var/lib/tributary --host 0.0.0.0 --allow-plain-http --public-url https://fl.example.org
+  tributary-server start --data /var/lib/tributary --host 0.0.0.0 --allow-insecure --public-url https://fl.example.org
 
 EXIT CODES
 

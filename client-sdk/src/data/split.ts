@@ -34,14 +34,14 @@ export async function splitDigits(options: SplitOptions): Promise<PartitionManif
   const minRoster = Math.min(5, partners);
   for (const [i, rows] of parts.entries())
     await writeNode(out, `partner-${i + 1}`, 'train', pickDigits(train, rows), minRoster);
-  await writeNode(out, 'evaluator', 'test', test, minRoster);
+  await writeNode(out, 'evaluator', 'test', test, null);
   const largest = Math.max(...manifest.partners.map((partner) => partner.rows));
   await writeFile(join(out, 'plan.yaml'), planYaml(digitsPlan({ partners, seed, largest })));
   await writeFile(join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
 
-async function writeNode(out: string, name: string, set: string, digits: DigitSet, minRoster: number) {
+async function writeNode(out: string, name: string, set: string, digits: DigitSet, minRoster: number | null) {
   const folder = join(out, name);
   const images = `${set}-images.idx3-ubyte`;
   const labels = `${set}-labels.idx1-ubyte`;

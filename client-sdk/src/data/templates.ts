@@ -6,13 +6,12 @@ export interface NodeFile {
   readonly name: string;
   readonly images: string;
   readonly labels: string;
-  readonly minRoster: number;
+  /** Null for evaluators: they hold public data, so no policy is needed. */
+  readonly minRoster: number | null;
 }
 
-/** node.yaml: one partner's data and policy. */
+/** node.yaml: one node's data, and a partner's policy. */
 export function nodeYaml({ name, images, labels, minRoster }: NodeFile): string {
-  const three =
-    minRoster === 3 ? ' Three partners: no drop-out survived, and two partners together know the third.' : '';
   return `\
 name: ${name}            # for people
 state: ./state             # identity (encrypted), pins, ledger; made by \`tributary node init\`
@@ -20,6 +19,13 @@ data:                      # paths are relative to this file; the rows never lea
   kind: idx
   images: ${images}
   labels: ${labels}
+${minRoster === null ? '' : partnerPolicy(minRoster)}`;
+}
+
+function partnerPolicy(minRoster: number): string {
+  const three =
+    minRoster === 3 ? ' Three partners: no drop-out survived, and two partners together know the third.' : '';
+  return `\
 policy:                    # default deny; only this file and its owner decide
   plans: ask               # ask | [ {plan: HASH} | {topology: HASH} ] ; anything else is refused
   aggregation: secure      # secure | allow-plain (tests only)

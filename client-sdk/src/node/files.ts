@@ -8,7 +8,7 @@ import type { Static, TSchema } from 'typebox';
 
 /** Readable and writable by its owner only. */
 export const PRIVATE_FILE = 0o600;
-export const PRIVATE_FOLDER = 0o700;
+const PRIVATE_FOLDER = 0o700;
 
 /** The largest of them holds approvals: a few plans. */
 const MAX_BYTES = 64 * LIMITS.plan;
@@ -62,7 +62,7 @@ export async function readJson<S extends TSchema>(path: string, schema: S): Prom
   return validate(schema, value, path, 'storage-failed');
 }
 
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,

@@ -9,7 +9,7 @@ export {
   type Verdict,
 } from './judge.ts';
 export {
-  AllowedPlan,
+  type AllowedPlan,
   type EvaluatorPolicy,
   type PartnerPolicy,
   type Policy,

@@ -105,7 +105,7 @@ export function createNode(
 
 export const proposal = (body: unknown = plan): ServerMessage => ({ type: 'proposal', run: RUN, plan: body });
 
-export function fieldsOf(changes: Partial<Announcement> = {}, of: Plan = plan) {
+function fieldsOf(changes: Partial<Announcement> = {}, of: Plan = plan) {
   const { mode, clip, coordinateBound = clip, weightCap, weights, collusion } = of.aggregation;
   return {
     epoch: 1,

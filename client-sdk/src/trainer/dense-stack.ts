@@ -6,7 +6,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { emptySums, type Head } from './heads.ts';
 import { instantiate, multiplyByDepth } from './kernels/train-wasm.ts';
-import type { Step } from './step.ts';
+import type { Step } from './step-port.ts';
 import type { LayerVariable } from './weights.ts';
 
 export interface DenseLayer {

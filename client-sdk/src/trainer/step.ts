@@ -6,13 +6,7 @@ import type { Engine } from './engine.ts';
 import { type BatchSums, emptySums } from './heads.ts';
 import type { LocalModel } from './local-model.ts';
 import { createOptimizer } from './optimizers.ts';
-
-export interface Step {
-  /** Trains one batch (rows x row width) and returns its mean loss before the update, penalties included. */
-  train(values: Float32Array, labels: Float32Array): number;
-  /** The model holds the trained weights afterwards. */
-  end(): void;
-}
+import type { Step } from './step-port.ts';
 
 export function createStep(engine: Engine, model: LocalModel, training: Plan['training']): Step {
   const { optimizer, batchSize, l1, l2 } = training;

@@ -58,7 +58,7 @@ interface OutputActivation {
 }
 
 /** The last activation, whether of a layer of its own or part of one. */
-export function outputActivation(topology: Topology, layerName: string): OutputActivation | undefined {
+function outputActivation(topology: Topology, layerName: string): OutputActivation | undefined {
   const layer = layersIn(topology).find((entry) => entry.config.name === layerName);
   if (!layer) return undefined;
   if (layer.className === 'Softmax') return { name: 'softmax', layer };

@@ -30,7 +30,7 @@ export function namedWeights(model: LayersModel): NamedWeight[] {
   return named;
 }
 
-export function specsOf(weights: readonly NamedWeight[]): TensorSpec[] {
+function specsOf(weights: readonly NamedWeight[]): TensorSpec[] {
   let offset = 0;
   return weights.map(({ name, variable }) => {
     const shape = variable.shape as number[];

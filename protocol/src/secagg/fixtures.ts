@@ -51,7 +51,7 @@ export interface Attempt {
   readonly layout: Layout;
 }
 
-export const COORDINATOR_SEED = new Uint8Array(32).fill(200);
+const COORDINATOR_SEED = new Uint8Array(32).fill(200);
 const hash = (text: string) => toHex(nodeCrypto.sha256(utf8(text)));
 
 /** An announcement's fields, any of which may be replaced. */

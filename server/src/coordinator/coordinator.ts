@@ -86,7 +86,14 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     moved,
   });
 
-  const perform = createPerformer({ ...deps, send, evaluations, submit, submitQuietly });
+  const perform = createPerformer({
+    ...deps,
+    nameOf: (member) => partners.get(member)?.name,
+    send,
+    evaluations,
+    submit,
+    submitQuietly,
+  });
 
   function submit(run: LiveRun, input: RoundInput): Promise<void> {
     return loop.submit(run, input);

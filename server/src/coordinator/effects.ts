@@ -18,6 +18,8 @@ export interface PerformerDeps {
   readonly blobPath: (hash: string) => string;
   /** A new model, as its file: kept in memory for the downloads that follow at once. */
   readonly onModel: (hash: string, file: Buffer) => void;
+  /** For people; undefined for who is not connected. */
+  readonly nameOf: (member: string) => string | undefined;
   readonly send: (to: string, message: ServerMessage) => void;
   readonly submit: (run: LiveRun, input: RoundInput) => Promise<void>;
   /** For inputs that nobody waits for: a refusal is only logged. */
@@ -61,6 +63,12 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
     }
   }
 
+  function named(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const { member, name } = data;
+    if (typeof member !== 'string' || name !== undefined) return { ...data };
+    return { ...data, name: deps.nameOf(member) };
+  }
+
   return function perform(run: LiveRun, effect: Effect): void {
     switch (effect.type) {
       case 'send':
@@ -101,7 +109,7 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
           backOff(run, Date.now());
           log.warn({ run: run.state.id, ...effect.data }, 'attempt void');
         }
-        emit(run, Date.now(), effect.kind, { ...effect.data });
+        emit(run, Date.now(), effect.kind, named(effect.data));
         return;
       default:
         effect satisfies never;

@@ -72,7 +72,7 @@ export function emit(run: LiveRun, time: number, kind: string, data: RunEvent['d
 }
 
 /** The phase of the open attempt; empty while none is open. */
-export function phaseOf(run: LiveRun): string {
+function phaseOf(run: LiveRun): string {
   const { stage } = run.state;
   if (stage.kind === 'summing') return `${stage.open.secagg.attempt}/summing`;
   return stage.kind === 'attempt' ? `${stage.open.secagg.attempt}/${stage.open.secagg.phase}` : '';

@@ -45,6 +45,6 @@ export async function ensureAdminToken(store: Store, now: () => number = Date.no
 }
 
 /** SHA-256, hex. */
-export function hashToken(token: string): string {
+function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }

@@ -6,7 +6,7 @@ import type { JournalEntry, PartnerRow, RoundRow, RunRow, UpdateRow } from './po
 export const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 export const key = () => randomBytes(32).toString('base64url');
 
-export const examplePlan = () => ({
+const examplePlan = () => ({
   name: 'digits',
   model: { topology: { class_name: 'Sequential', config: { layers: [] } } },
   features: { kind: 'image', height: 28, width: 28, channels: 1, classes: ['0', '1', '2'] },

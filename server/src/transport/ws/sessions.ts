@@ -23,7 +23,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { type Frame, greet } from './handshake.ts';
 import { createReplayWindow } from './replay-window.ts';
 
-export const SESSION_PATH = '/v1/session';
+const SESSION_PATH = '/v1/session';
 const PING_MS = 15_000;
 
 export interface Session {
