@@ -158,6 +158,19 @@ describe('in a session', () => {
     await coordinator.call('POST', `/v1/runs/${id}/cancel`);
   });
 
+  it('ten thousand messages at once are all answered, in order, and nobody else waits for them', async () => {
+    const session = await connect();
+    const other = await coordinator.enrol('patient');
+    const quiet = await connect(other);
+    for (let i = 0; i < 10_000; i++) session.send({ type: 'consent', run: `r${i}`, plan: 'a'.repeat(64) });
+    quiet.send({ type: 'consent', run: 'nothing', plan: 'a'.repeat(64) });
+    expect(await quiet.next('refused')).toMatchObject({ code: 'not-found' });
+    for (const i of [0, 1, 2])
+      expect(await session.next('refused')).toMatchObject({ reason: `No run r${i}.` });
+    session.socket.terminate();
+    quiet.socket.terminate();
+  });
+
   it('the same identity from elsewhere takes over: the older session is closed as superseded', async () => {
     const first = await connect();
     const second = await connect();

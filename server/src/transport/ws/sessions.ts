@@ -25,6 +25,8 @@ import { createReplayWindow } from './replay-window.ts';
 
 const SESSION_PATH = '/v1/session';
 const PING_MS = 15_000;
+/** Messages of one member that wait for their turn. */
+const MAX_WAITING = 64;
 
 export interface Session {
   readonly id: string;
@@ -53,6 +55,8 @@ export interface Sessions {
 }
 
 interface Live extends Session {
+  /** Nothing that still arrives is looked at. */
+  over: boolean;
   readonly socket: WebSocket;
   readonly seal: (message: object) => Uint8Array;
 }
@@ -89,6 +93,7 @@ export function createSessions(
         member: greeting.member,
         keys: greeting.keys,
         acceptCounter: createReplayWindow(),
+        over: false,
         socket,
         seal: channel.seal,
       };
@@ -120,12 +125,21 @@ export function createSessions(
     });
     // One message at a time, in order: what a member says later never overtakes what it said before.
     let queue: Promise<void> = handlers.connected(live);
+    let waiting = 0;
     const take = (data: Buffer, binary: boolean): void => {
       heard = Date.now();
+      if (live.over) return;
       try {
         if (!binary) throw new TributaryError('bad-frame', 'After the handshake every frame is sealed.');
         const message = validateMessage(open(data));
-        queue = queue.then(() => handle(live, message)).catch((error) => end(live, error));
+        // Who talks faster than it is heard waits at its own end of the line.
+        if (++waiting === MAX_WAITING) socket.pause();
+        queue = queue
+          .then(() => handle(live, message))
+          .catch((error) => end(live, error))
+          .finally(() => {
+            if (--waiting === 0 && socket.isPaused) socket.resume();
+          });
       } catch (error) {
         end(live, error);
       }
@@ -171,6 +185,8 @@ export function createSessions(
   }
 
   function end(live: Live, error: unknown): void {
+    if (live.over) return;
+    live.over = true;
     refuse(live.socket, error, log.child({ member: live.member }));
   }
 
