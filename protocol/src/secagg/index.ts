@@ -11,7 +11,7 @@ export type { MaskTerm, UnmaskingOrder } from './masks.ts';
 export { survivorMaskTerms } from './masks.ts';
 // The coordinator.
 export type { Failed, Freeze } from './server-machine.ts';
-export { freezeRoster, invite, leave, openServerAttempt, receiveAdvert } from './server-machine.ts';
+export { freezeRoster, leave, openServerAttempt, receiveAdvert } from './server-machine.ts';
 export { awaited, resend } from './server-outlook.ts';
 export { dealsFor, freezeCohort, freezeSurvivors, receiveDeals, receiveUpdate } from './server-share.ts';
 export type { Frozen, ServerAttempt, ServerContext } from './server-state.ts';

@@ -15,7 +15,7 @@ import {
   uploadAll,
 } from './fixtures.ts';
 import { showAgreement, showCohort, showRoster, showSurvivors } from './fixtures-malice.ts';
-import { freezeRoster, invite, leave } from './server-machine.ts';
+import { freezeRoster, leave } from './server-machine.ts';
 import { awaited, resend } from './server-outlook.ts';
 import { dealsFor, freezeCohort, freezeSurvivors } from './server-share.ts';
 import { agreement, reconstruct, unmaskReady } from './server-unmask.ts';
@@ -78,16 +78,6 @@ describe('a frozen list', () => {
       error: { code: 'below-threshold', message: expect.stringContaining('minimum = 7') },
     });
     expect(attempt.state.phase).toBe('advertise');
-  });
-
-  it('holds a late joiner that was invited before the freeze, and nobody after', () => {
-    const { attempt, ids } = scene(0);
-    const stranger = identities(1, 'late')[0]!.id;
-    expect(awaited(invite(attempt.state, stranger))).toContain(stranger);
-    expect(invite(attempt.state, ids[0]!)).toBe(attempt.state);
-    advertAll(attempt);
-    frozenRoster(attempt);
-    expect(() => invite(attempt.state, stranger)).toThrow(expect.objectContaining({ code: 'late' }));
   });
 });
 

@@ -33,14 +33,6 @@ export function openServerAttempt(
   return { state, announcement, signature };
 }
 
-/** Lets a late joiner advertise. @throws late once U1 is frozen, wrong-attempt for who has left this attempt */
-export function invite(state: ServerAttempt, member: string): ServerAttempt {
-  if (state.phase !== 'advertise') throw outOfPhase(state, member, 'advertise', 'An invitation');
-  if (state.left.includes(member))
-    throw refusal('wrong-attempt', state, member, 'who left does not come back');
-  return state.invited.includes(member) ? state : { ...state, invited: [...state.invited, member] };
-}
-
 /** The member is in no list frozen from here on. In a frozen list it stays; nothing more is expected of it. */
 export function leave(state: ServerAttempt, member: string): ServerAttempt {
   if (!state.invited.includes(member)) throw refusal('wrong-attempt', state, member, 'only members leave');
