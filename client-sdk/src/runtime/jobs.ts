@@ -53,7 +53,7 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
   }
 
   /** Every part has been put there by the effect before. */
-  function require<K extends 'base' | 'result' | 'vector'>(work: Work, part: K): NonNullable<Work[K]> {
+  function partOf<K extends 'base' | 'result' | 'vector'>(work: Work, part: K): NonNullable<Work[K]> {
     const found = work[part];
     if (found) return found as NonNullable<Work[K]>;
     throw new TributaryError('internal', `An attempt came to its ${part} too early.`);
@@ -86,8 +86,8 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
     mask({ attempt, plan, terms, members }) {
       const work = workOf(attempt);
       run(attempt, work, async () => {
-        const { values: base } = require(work, 'base');
-        const result = require(work, 'result');
+        const { values: base } = partOf(work, 'base');
+        const result = partOf(work, 'result');
         const masking = masker.mask({ plan, base, result, terms, members });
         // The update lives on in the masking thread only.
         delete work.base;
@@ -99,7 +99,7 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
     upload({ attempt }) {
       const work = workOf(attempt);
       run(attempt, work, async () => {
-        const { bytes, sha256 } = require(work, 'vector');
+        const { bytes, sha256 } = partOf(work, 'vector');
         await uploadVector(connection, attempt, bytes, sha256, work.controller.signal, backoff);
         return { type: 'uploaded', attempt };
       });

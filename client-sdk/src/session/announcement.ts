@@ -190,16 +190,25 @@ function requireSamePlan({ plan, hashes }: KnownRun, { aggregation, ...announced
     );
 }
 
-/** Round r starts from what round r - 1 was said to have published. @throws equivocation */
-function requireSameHistory({ published }: LedgerView, announcement: Announcement): void {
-  const before = published.get(announcement.run);
-  // A restored backup (a higher epoch) may have lost that round.
-  if (before?.round !== announcement.round - 1 || before.epoch !== announcement.epoch) return;
-  const { weights, previousTranscript } = announcement;
+/**
+ * All attempts of a round start from the same weights (or a base that was changed in one bit would get around sitting out),
+ * and round r from what round r - 1 was said to have published. A restored backup (a higher epoch) may have lost rounds.
+ * @throws equivocation
+ */
+function requireSameHistory({ last, published }: LedgerView, announcement: Announcement): void {
+  const { run, round, epoch, weights, previousTranscript } = announcement;
+  const earlier = last.get(run);
+  if (earlier?.round === round && earlier.epoch === epoch && earlier.weights !== weights)
+    throw new TributaryError(
+      'equivocation',
+      `Attempt ${earlier.attempt} of round ${round} started from weights ${earlier.weights}, this one from ${weights}.`,
+    );
+  const before = published.get(run);
+  if (before?.round !== round - 1 || before.epoch !== epoch) return;
   if (before.weights !== weights || before.transcript !== previousTranscript)
     throw new TributaryError(
       'equivocation',
       `Round ${before.round} was published with weights ${before.weights} and transcript ${before.transcript}; ` +
-        `round ${announcement.round} starts from ${weights} and ${previousTranscript}.`,
+        `round ${round} starts from ${weights} and ${previousTranscript}.`,
     );
 }

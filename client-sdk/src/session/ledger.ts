@@ -40,12 +40,17 @@ export interface PublishedRound {
   readonly transcript: string;
 }
 
+export interface AcceptedAttempt extends SeenAttempt {
+  /** Hash of the base weights. */
+  readonly weights: string;
+}
+
 /** What the records say, as far as later decisions need it. */
 export interface LedgerView {
   /** Highest epoch seen of this coordinator. */
   readonly epoch: number;
   /** Last announcement accepted, by run. */
-  readonly last: ReadonlyMap<string, SeenAttempt>;
+  readonly last: ReadonlyMap<string, AcceptedAttempt>;
   /** Last round seen published, by run. */
   readonly published: ReadonlyMap<string, PublishedRound>;
   /** Hashes of base weights on which a vector was sent, in whatever run. */
@@ -65,7 +70,7 @@ export function noted(view: LedgerView, record: LedgerRecord): LedgerView {
 
 interface Growing {
   epoch: number;
-  readonly last: Map<string, SeenAttempt>;
+  readonly last: Map<string, AcceptedAttempt>;
   readonly published: Map<string, PublishedRound>;
   readonly sent: Set<string>;
 }
@@ -75,7 +80,7 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
   view.epoch = Math.max(view.epoch, epoch);
   switch (record.type) {
     case 'announced':
-      view.last.set(run, { run, round, attempt, epoch });
+      view.last.set(run, { run, round, attempt, epoch, weights: record.weights });
       return view;
     case 'vector-sent':
       view.sent.add(record.weights);

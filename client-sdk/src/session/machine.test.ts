@@ -177,9 +177,9 @@ describe('a newer announcement', () => {
     expect(sentOf(effects, 'leave')).toMatchObject({ code: 'sits-out', convict: [] });
   });
 
-  test('on another base it may join again', () => {
+  test('on the base of a later round it joins again', () => {
     const node = livedTo('uploaded');
-    const effects = node.receive(newer({ weights: hash('another base') }));
+    const effects = node.receive(newer({ round: 2, weights: hash('another base') }));
     expect(kindsOf(effects)).toContain('train');
   });
 
@@ -210,7 +210,7 @@ test.each(['announce', 'trained', 'roster', 'cohort', 'uploaded', 'survivors'])(
     const over: ServerMessage = { type: 'abandoned', attempt, code: 'below-threshold', reason: 'too few' };
     expect(kindsOf(node.receive(over))).toEqual(['forget', 'emit abandoned']);
     expect(kindsOf(node.receive(over))).toEqual([]);
-    expect(kindsOf(node.receive(announceMessage({ attempt: 2, weights: hash('moved') })))).toContain('train');
+    expect(kindsOf(node.receive(announceMessage({ round: 2, weights: hash('moved') })))).toContain('train');
   },
 );
 

@@ -164,6 +164,13 @@ describe('announcements', () => {
     expect(node.state.attempts.get(RUN)?.secagg.announcement.attempt).toBe(3);
   });
 
+  test('a base changed in one bit, so that a node that sent its vector would not sit out', () => {
+    const node = consented();
+    node.receive(announceMessage());
+    const bent = announceMessage({ attempt: 2, weights: hash('weights, one bit changed') });
+    expectRefused(node, bent, 'equivocation', /Attempt 1 of round 1 started from weights/);
+  });
+
   test('a lower epoch, in whatever run', () => {
     const node = consented();
     node.receive(announceMessage({ epoch: 2 }));
@@ -204,7 +211,7 @@ describe('a node that was restarted', () => {
       expectRefused(node, message, 'sits-out', /sent a vector on base weights/);
     node.receive({ type: 'proposal', run: 'run-2', plan });
     expectRefused(node, announceMessage({ run: 'run-2' }), 'sits-out', /sent a vector/);
-    expect(kindsOf(node.receive(announceMessage({ attempt: 3, weights: hash('new base') })))).toContain(
+    expect(kindsOf(node.receive(announceMessage({ round: 2, weights: hash('new base') })))).toContain(
       'train',
     );
   });
