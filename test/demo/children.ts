@@ -9,6 +9,9 @@ const KEPT_LINES = 12;
 /** Given to a child to end by itself before it is killed: milliseconds. */
 const GOODBYE_MS = 4000;
 
+/** Between a signal to the whole terminal and our own handler, at most: milliseconds. */
+const SIGNAL_MS = 250;
+
 export interface ChildSpec {
   /** Shown to people, and the name of its log. */
   readonly name: string;
@@ -130,7 +133,9 @@ export function createChildren(logs: string): Children {
     exited.then((exit) => {
       living.delete(entry);
       log.end();
-      if (!entry.expected && !stopping) fail(new ChildFailed(entry, exit));
+      if (entry.expected || stopping) return;
+      // Ctrl-C reaches children too: whoever pressed it is to read of that, and not of them.
+      setTimeout(() => fail(new ChildFailed(entry, exit)), SIGNAL_MS).unref();
     });
     return entry;
   }

@@ -67,5 +67,6 @@ export async function runDemo(demo: Demo): Promise<void> {
   const result = resultOf({ options, house, run, engine, localOnly, findings, seconds });
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
   view.close();
-  process.stdout.write(summary(result, options.data, view.colors));
+  const kept = options.data === undefined ? undefined : { folder: options.data, url: house.url };
+  process.stdout.write(summary(result, kept, view.colors));
 }

@@ -1,18 +1,18 @@
 /** What the demo says at its end. */
 import { duration } from './board.ts';
 import type { Findings } from './evidence.ts';
+import { type Kept, nextSteps } from './next-steps.ts';
 import type { DemoResult, DemoRound } from './result.ts';
 import type { View } from './view.ts';
 
 type Colors = View['colors'];
 
-/** @param folder where everything is kept, if it is */
-export function summary(result: DemoResult, folder: string | undefined, colors: Colors): string {
+export function summary(result: DemoResult, kept: Kept | undefined, colors: Colors): string {
   const parts = [
     accuracies(result, colors),
     traffic(result, colors),
     seen(result, colors),
-    next(folder, colors),
+    nextSteps(kept, colors),
     colors.dim(`Whole demo: ${duration(1000 * result.seconds)} (m:ss), engine ${result.engine}.`),
   ];
   return `\n${parts.join('\n\n')}\n`;
@@ -109,44 +109,20 @@ function proof(found: Findings, { dim }: Colors): string[] {
   const { name, bytes, sha256, entropy, ownEntropy, ownLikeness, likeness, likenessToMean, sentinels } =
     found;
   const rows: [string, string][] = [
-    ['correlation with its own update', likeness.toFixed(4)],
-    ['correlation with the published mean', likenessToMean.toFixed(4)],
-    ['(its own update with that mean', `${ownLikeness.toFixed(4)})`],
-    ['bits of entropy in a byte', `${entropy.toFixed(4)} of 8 (unmasked: ${ownEntropy.toFixed(4)})`],
+    ['likeness to the published mean', likenessToMean.toFixed(4)],
+    [
+      'likeness to its own update',
+      `${likeness.toFixed(4)} (that update is ${ownLikeness.toFixed(4)} like the mean)`,
+    ],
+    ['bits of entropy in a byte', `${entropy.toFixed(4)} of 8 (its own update: ${ownEntropy.toFixed(4)})`],
     ['words that are 1 before masking', sentinels.slice(0, 4).map(grouped).join('  ')],
   ];
   return [
     `  The upload of ${name} in round 1, ${grouped(bytes)} bytes, as it lay on the coordinator's disk:`,
     dim(`    sha256 ${sha256}`),
-    ...rows.map(([label, value]) => `    ${label.padEnd(37)}${value}`),
+    ...rows.map(([label, value]) => `    ${label.padEnd(33)}${value}`),
+    dim(
+      '    Likeness is correlation, 0 for noise. Its own update: of its training alone, same start, same rows.',
+    ),
   ];
-}
-
-function next(folder: string | undefined, { bold, cyan, dim }: Colors): string {
-  const lines: [string, string][] =
-    folder === undefined
-      ? [
-          ['npm run demo -- --drop 1', 'a partner dies in the middle of round 2'],
-          [
-            'npm run demo -- --partners 10 --partition shards:2 --epochs 1 --lr .05 --rounds 20',
-            'uneven partners',
-          ],
-          ['npm run demo -- --data demo-data', 'keep keys, policies, database and models'],
-          ['npm run demo -- --help', 'all flags'],
-        ]
-      : [
-          [
-            `npx tributary-server start --data ${folder}/coordinator --port 8080`,
-            'the same coordinator again',
-          ],
-          [`npx tributary login http://127.0.0.1:8080 < ${folder}/admin-token`, 'as its administrator'],
-          ['npx tributary runs list', 'the run of this demo'],
-          ['npx tributary models list', 'its models, to take away'],
-        ];
-  const width = Math.max(...lines.map(([line]) => line.length));
-  return [
-    bold('How to go on'),
-    ...lines.map(([line, does]) => `  ${cyan(line.padEnd(width))}  ${dim(does)}`),
-    '  README.md shows the same by hand, in separate terminals, on your own data.',
-  ].join('\n');
 }
