@@ -130,7 +130,13 @@ describe('models', () => {
 
   test('an answer that claims, or turns out, to be larger than the model is cut short', async () => {
     const large = new Uint8Array(5_000_000);
-    for (const answer of [say(200, large), ((_, response) => response.write(large)) as Answer]) {
+    const claims: Answer = (_, response) => {
+      response.writeHead(200, { 'content-length': 5_000_000_000 }).flushHeaders();
+    };
+    const streams: Answer = (_, response) => {
+      response.write(large);
+    };
+    for (const answer of [say(200, large), claims, streams]) {
       answers(answer);
       await expect(load()).rejects.toMatchObject({ code: 'too-large' });
     }

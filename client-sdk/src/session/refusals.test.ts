@@ -219,5 +219,8 @@ describe('a node that was restarted', () => {
   test('does not accept an epoch below one that it has seen', () => {
     const node = consented({ ledger: readLedger([{ ...announced, run: 'old run', epoch: 9 }]) });
     expectRefused(node, announceMessage(), 'stale-epoch', /seen was 9/);
+    const stale: LedgerRecord = { type: 'refused', ...place, code: 'stale-epoch', reason: '' };
+    const again = consented({ ledger: readLedger([{ ...announced, run: 'old run', epoch: 9 }, stale]) });
+    expectRefused(again, announceMessage({ epoch: 8 }), 'stale-epoch', /seen was 9/);
   });
 });
