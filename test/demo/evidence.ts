@@ -74,7 +74,7 @@ export async function examine(
   return findingsOf(plan, partners.length, upload, difference(own, initial), difference(next, initial));
 }
 
-export function findingsOf(
+function findingsOf(
   plan: Plan,
   members: number,
   { name, sha256, bytes }: Upload,

@@ -10,7 +10,7 @@ USAGE  npm run demo -- [options]
   --epochs E        passes over a partner's own rows in one round (5)
   --batch B         rows in one step of training (10)
   --lr X            learning rate of plain SGD (.1)
-  --partition P     how 7,996 digits are dealt: iid, shards:S (sorted by digit, S pieces for each partner),
+  --partition D     how 7,996 digits are dealt: iid, shards:S (sorted by digit, S pieces for each partner),
                     dirichlet:A (uneven shares of every digit; the smaller A, the more uneven) (iid)
   --seed S          of the dealing and of the initial weights (1)
   --drop K          kill K partners in round 2 with SIGKILL, alternately before and after their upload (0)
