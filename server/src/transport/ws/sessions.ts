@@ -195,6 +195,8 @@ export function createSessions(
       http.on('upgrade', (request, socket: Duplex, head) => {
         const path = request.url?.split('?', 1)[0];
         if (closing || path !== SESSION_PATH || handshakes >= LIMITS.handshakes) {
+          // Node has taken its own listener away: without one, a reset by the other side would end the process.
+          socket.on('error', () => socket.destroy());
           const status = path === SESSION_PATH ? '503 Service Unavailable' : '404 Not Found';
           socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
           return;
