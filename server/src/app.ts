@@ -146,7 +146,9 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
     adminToken,
     http,
     async listen({ host, port, publicUrl: given }) {
-      const url = await http.listen({ host, port });
+      const url = await http.listen({ host, port }).catch((cause) => {
+        throw listenError(cause, host, port);
+      });
       publicUrl = given ?? url;
       ready = true;
       log.info({ url, publicUrl, epoch }, 'listening');
@@ -161,4 +163,17 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
       await store.close();
     },
   };
+}
+
+function listenError(cause: unknown, host: string, port: number): TributaryError {
+  const { code = 'unknown' } = cause as { code?: string };
+  const known: Record<string, string> = {
+    EADDRINUSE: 'another process listens there',
+    EACCES: 'this user may not',
+    EADDRNOTAVAIL: 'this machine has no such address',
+  };
+  return new TributaryError('unavailable', `Cannot listen on ${host}:${port}: ${known[code] ?? code}.`, {
+    remedy: 'Choose another --port (0 takes a free one) or --host.',
+    cause,
+  });
 }

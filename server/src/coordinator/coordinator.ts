@@ -90,6 +90,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     ...deps,
     nameOf: (member) => partners.get(member)?.name,
     send,
+    broadcast: (message) => sessions?.broadcast(message),
     evaluations,
     submit,
     submitQuietly,

@@ -1,5 +1,5 @@
 /** Carries out what the round machine asked for. Nothing here is awaited by the loop; results come back as inputs. */
-import { asTributaryError, type ServerMessage, scalarNames, scalarScale } from '@tributary/protocol';
+import { asTributaryError, LIMITS, type ServerMessage, scalarNames, scalarScale } from '@tributary/protocol';
 import { layoutOf } from '@tributary/protocol/ring';
 import type { Logger } from 'pino';
 import type { Aggregation } from '../aggregation/index.ts';
@@ -21,6 +21,8 @@ export interface PerformerDeps {
   /** For people; undefined for who is not connected. */
   readonly nameOf: (member: string) => string | undefined;
   readonly send: (to: string, message: ServerMessage) => void;
+  /** To every node that has a session. */
+  readonly broadcast: (message: ServerMessage) => void;
   readonly submit: (run: LiveRun, input: RoundInput) => Promise<void>;
   /** For inputs that nobody waits for: a refusal is only logged. */
   readonly submitQuietly: (run: LiveRun, input: RoundInput) => void;
@@ -29,6 +31,11 @@ export interface PerformerDeps {
 /** Physical words of a run's vector. */
 export function lengthOf(run: LiveRun): number {
   return layoutOf(run.state.parameters, scalarNames(run.state.plan).length).length;
+}
+
+function runEnded({ state }: LiveRun): ServerMessage {
+  const status = state.status === 'failed' || state.status === 'cancelled' ? state.status : 'done';
+  return { type: 'run-ended', run: state.id, status, reason: (state.reason ?? '').slice(0, LIMITS.reason) };
 }
 
 export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Effect) => void {
@@ -110,6 +117,7 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
           log.warn({ run: run.state.id, ...effect.data }, 'attempt void');
         }
         emit(run, Date.now(), effect.kind, named(effect.data));
+        if (effect.kind === 'ended') deps.broadcast(runEnded(run));
         return;
       default:
         effect satisfies never;

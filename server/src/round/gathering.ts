@@ -48,7 +48,7 @@ export function waitingFor(state: RunState, gathering: Gathering): string {
   if (declined > 0) parts.push(`${declined} declined`);
   if (state.sittingOut.length > 0)
     parts.push(
-      `${state.sittingOut.length} sit out until the model changes, because they already sent a vector`,
+      `${state.sittingOut.length} sit out because they already sent a vector on this base model; another seed or base model starts afresh`,
     );
   if (state.excluded.length > 0) parts.push(`${state.excluded.length} are excluded from the next attempt`);
   return parts.join('; ');

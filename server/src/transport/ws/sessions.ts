@@ -50,6 +50,7 @@ export interface Sessions {
   has(member: string): boolean;
   /** False when the member has no session: the message is not kept, the coordinator sends again on reconnect. */
   send(member: string, message: ServerMessage): boolean;
+  broadcast(message: ServerMessage): void;
   close(member: string, error: TributaryError): void;
   closeAll(): Promise<void>;
 }
@@ -211,6 +212,9 @@ export function createSessions(
     send(member, message) {
       const live = byMember.get(member);
       return live ? send(live, message) : false;
+    },
+    broadcast(message) {
+      for (const live of byMember.values()) send(live, message);
     },
     close(member, error) {
       const live = byMember.get(member);
