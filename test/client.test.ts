@@ -59,6 +59,7 @@ describe('FederatedClient', () => {
       const untimed = new Set(['run-ended', ...(mode === 'plain' ? ['uploaded'] : [])]);
       const { events, ledger } = started[0]!;
       await expect.poll(() => events.filter(([type]) => type === 'published').length).toBe(ROUNDS);
+      await expect.poll(() => events.some(([type]) => type === 'run-ended')).toBe(true);
       expect(events.map(([type]) => type).filter((type) => !untimed.has(type))).toEqual([
         ...['connected', 'proposal', 'consent'],
         ...Array(ROUNDS).fill(round).flat(),
