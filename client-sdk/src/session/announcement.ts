@@ -16,7 +16,7 @@ import { judge } from '../policy/index.ts';
 import { declineRun, dropAttempt } from './attempt.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
-import { type LedgerRecord, type LedgerView, noted, requireNewer } from './ledger.ts';
+import { type LedgerRecord, type LedgerView, noted, requireNewer, whySitOut } from './ledger.ts';
 import { type KnownRun, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
 export function announce(
@@ -145,11 +145,8 @@ function admit(state: SessionState, announcement: Announcement, { policy }: Sess
     throw new TributaryError(code, message);
   };
   if (policy.role === 'evaluator') return refuse('forbidden', 'This node only evaluates.');
-  if (state.ledger.sent.has(announcement.weights))
-    return refuse(
-      'sits-out',
-      `This node sent a vector on base weights ${announcement.weights} already: two of them would tell the difference.`,
-    );
+  const sitOut = whySitOut(state.ledger, announcement.weights);
+  if (sitOut) return refuse('sits-out', sitOut);
   requireNewer(state.ledger, announcement);
   const known =
     state.runs.get(announcement.run) ??

@@ -4,7 +4,7 @@ import { layoutOf } from '@tributary/protocol/ring';
 import { advertise, leaveAttempt, vectorMasked } from '@tributary/protocol/secagg';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
-import { type LedgerRecord, noted } from './ledger.ts';
+import { type LedgerRecord, noted, whySitOut } from './ledger.ts';
 import { attemptOf, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
 export function progressed(state: SessionState, id: string, done: number): Step {
@@ -23,6 +23,8 @@ export function progressed(state: SessionState, id: string, done: number): Step 
 export function trained(state: SessionState, id: string, now: number, context: SessionContext): Step {
   const live = attemptOf(state, id);
   if (live?.work !== 'training') return { state, effects: [] };
+  const sitOut = whySitOut(state.ledger, live.secagg.announcement.weights);
+  if (sitOut) return leave(state, live, 'sits-out', sitOut, now);
   const step = advertise(live.secagg, secaggContext(state, context), context.random);
   if (step.kind === 'refused') return refused(state, live, step, now);
   return {
@@ -31,10 +33,15 @@ export function trained(state: SessionState, id: string, now: number, context: S
   };
 }
 
-/** The hash is latched and the ledger written before the first byte leaves. */
+/**
+ * The hash is latched and the ledger written before the first byte leaves. Another run may have sent a vector on the
+ * same base since this attempt was announced.
+ */
 export function masked(state: SessionState, id: string, sha256: string, now: number): Step {
   const live = attemptOf(state, id);
   if (live?.work !== 'masking') return { state, effects: [] };
+  const sitOut = whySitOut(state.ledger, live.secagg.announcement.weights);
+  if (sitOut) return leave(state, live, 'sits-out', sitOut, now);
   const step = vectorMasked(live.secagg, sha256);
   if (step.kind === 'refused') return refused(state, live, step, now);
   const { announcement } = live.secagg;

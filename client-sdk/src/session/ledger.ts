@@ -101,3 +101,10 @@ export function requireNewer(view: LedgerView, announcement: SeenAttempt): void 
   const seen = view.last.get(run) ?? { run: '', round: 0, attempt: 0 };
   checkOrder({ ...seen, epoch: view.epoch }, announcement);
 }
+
+/** Why no vector may be sent on these base weights; null when one may. */
+export function whySitOut({ sent }: LedgerView, weights: string): string | null {
+  return sent.has(weights)
+    ? `This node sent a vector on base weights ${weights} already: two of them would tell the difference.`
+    : null;
+}

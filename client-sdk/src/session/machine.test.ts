@@ -262,3 +262,26 @@ test('several runs at once do not touch each other', () => {
   expect(node.state.attempts.size).toBe(2);
   expect(kindsOf(node.receive(script.cohort))).toContain('mask');
 });
+
+test.each(['trained', 'masked'] as const)(
+  'two runs on one base side by side, the second overtaking before the first one’s %s: one vector leaves, not two',
+  (at) => {
+    const nodes = identities.map((identity) => createNode(identity, identities));
+    for (const run of [RUN, 'run-2'])
+      for (const node of nodes) node.receive({ type: 'proposal', run, plan });
+    const target = nodes[0]!;
+    const input = target.input.bind(target);
+    let overtaken: ReturnType<typeof input> | null = null;
+    target.input = (given) => {
+      if (given.type !== at || overtaken) return input(given);
+      overtaken = [];
+      playAttempt(nodes, target, { run: 'run-2' });
+      overtaken = input(given);
+      throw new Error('overtaken');
+    };
+    expect(() => playAttempt(nodes, target)).toThrow('overtaken');
+    expect(sentOf(overtaken!, 'leave')).toMatchObject({ code: 'sits-out' });
+    expect(kindsOf(overtaken!)).not.toContain('upload');
+    expect(kindsOf(target.effects).filter((kind) => kind === 'append vector-sent')).toHaveLength(1);
+  },
+);
