@@ -12,12 +12,21 @@ export interface Gathering {
 
 /** @param connected active partners with a session, in any order. */
 export function gather(state: RunState, connected: readonly Invitee[]): Gathering {
-  const out = new Set([...state.sittingOut, ...state.excluded]);
+  const out = outOf(state);
   const eligible = connected.filter(
     ({ member }) => state.answers[member]?.kind === 'consent' && !out.has(member),
   );
   const undecided = connected.filter(({ member }) => !state.answers[member]).length;
   return { eligible, undecided, enough: eligible.length >= state.plan.cohort.min };
+}
+
+/** Exclusions lapse where too few others have consented: failing attempts are counted, waiting would have no end. */
+function outOf({ answers, sittingOut, excluded, plan }: RunState): ReadonlySet<string> {
+  const out = new Set([...sittingOut, ...excluded]);
+  const others = Object.keys(answers).filter(
+    (member) => answers[member]!.kind === 'consent' && !out.has(member),
+  );
+  return others.length >= plan.cohort.min ? out : new Set(sittingOut);
 }
 
 /**

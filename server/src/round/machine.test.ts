@@ -149,6 +149,7 @@ describe('who takes part', () => {
     for (const accusers of [[1], [1, 2]]) {
       const world = createWorld(5);
       world.open();
+      world.settle((input) => input.type === 'update');
       const { stage } = world.state;
       if (stage.kind !== 'attempt') throw new Error(stage.kind);
       const dealer = world.partners[0]!.id;

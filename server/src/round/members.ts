@@ -66,10 +66,12 @@ export function fromMember(state: RunState, input: MemberInput, context: RoundCo
 
 function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, { type: 'leave' }>): Step {
   const { member } = input;
-  const { code, reason, convict } = input.message;
+  const { code, reason } = input.message;
   const left = secagg.leave(open.secagg, member);
+  if (left === open.secagg) return { state, effects: [] };
   const accusations = { ...open.accusations };
-  for (const dealer of convict) accusations[dealer] = [...new Set([...(accusations[dealer] ?? []), member])];
+  for (const dealer of convicted(state, open, input))
+    accusations[dealer] = [...new Set([...(accusations[dealer] ?? []), member])];
   const sittingOut = code === 'sits-out' ? [...new Set([...state.sittingOut, member])] : state.sittingOut;
   const departures = { ...open.departures, [open.names[member] ?? member]: code };
   // A policy that changed its mind is not asked again until the node consents again.
@@ -86,6 +88,21 @@ function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, {
     },
     effects: [{ type: 'event', kind: 'left', data: { member, name: open.names[member], code, reason } }],
   };
+}
+
+/**
+ * Whom this leave convicts: other members of U2, whose deals its sender has got. Who convicts more than may collude lies,
+ * or one liar would exclude everybody: it convicts itself.
+ */
+function convicted(
+  { plan }: RunState,
+  { secagg: attempt }: OpenAttempt,
+  { member, message }: Extract<MemberInput, { type: 'leave' }>,
+): readonly string[] {
+  const dealt = cohortOf(attempt);
+  if (!dealt.includes(member)) return [];
+  const named = new Set(message.convict.filter((dealer) => dealer !== member && dealt.includes(dealer)));
+  return named.size > plan.aggregation.collusion ? [member] : [...named];
 }
 
 function progress(open: OpenAttempt, member: string): Effect {
