@@ -42,20 +42,45 @@ export function fromHex(text: string): Uint8Array {
   return bytes;
 }
 
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const ENCODE = Uint8Array.from(ALPHABET, (char) => char.charCodeAt(0));
+/** Value of an ASCII code in the alphabet; 255 for all others. */
+const DECODE = new Uint8Array(128).fill(255);
+for (const [value, code] of ENCODE.entries()) DECODE[code] = value;
+
+/** By table, since `btoa` knows no bytes: keys and signatures of a whole roster pass here many times a round. */
 export function toBase64(bytes: Uint8Array): string {
-  let binary = '';
-  for (let at = 0; at < bytes.length; at += 0x8000)
-    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const codes = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
+  let out = 0;
+  for (let at = 0; at < bytes.length; at += 3) {
+    const word = (bytes[at]! << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    for (let shift = 18; shift >= 0 && out < codes.length; shift -= 6)
+      codes[out++] = ENCODE[(word >> shift) & 63]!;
+  }
+  return decoder.decode(codes);
 }
 
 /** @throws malformed unless canonical unpadded base64url (non-zero trailing bits are refused: one value, one text). */
 export function fromBase64(text: string): Uint8Array {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1)
-    throw new TributaryError('malformed', 'Expected base64url without padding.');
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  const bytes = Uint8Array.from(binary, (char) => char.charCodeAt(0));
-  if (toBase64(bytes) !== text) throw new TributaryError('malformed', 'Base64url with stray trailing bits.');
+  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let word = 0;
+  let bits = 0;
+  let out = 0;
+  let stray = text.length % 4 === 1 ? 255 : 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const value = code < 128 ? DECODE[code]! : 255;
+    stray |= value & 128;
+    word = ((word << 6) | value) & 0xffffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[out++] = word >> bits;
+    }
+  }
+  if (stray !== 0) throw new TributaryError('malformed', 'Expected base64url without padding.');
+  if ((word & ((1 << bits) - 1)) !== 0)
+    throw new TributaryError('malformed', 'Base64url with stray trailing bits.');
   return bytes;
 }
 

@@ -43,6 +43,7 @@ export function createLoop(deps: LoopDeps): Loop {
       const batch = queue;
       queue = [];
       await takeBatch(batch);
+      await nextTick();
     }
   }
 
@@ -84,8 +85,7 @@ export function createLoop(deps: LoopDeps): Loop {
     submit(run, input) {
       return new Promise((resolve, reject) => {
         queue.push({ run, input, resolve, reject });
-        // Everything that arrives in this tick shares one transaction.
-        turning ??= Promise.resolve()
+        turning ??= nextTick()
           .then(turn)
           .finally(() => {
             turning = null;
@@ -96,6 +96,11 @@ export function createLoop(deps: LoopDeps): Loop {
       while (turning) await turning;
     },
   };
+}
+
+/** After the sockets were read once more: all that has arrived by then shares one transaction, hence one fsync. */
+function nextTick(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** What a turn wants to make of one run. */
