@@ -108,9 +108,12 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     });
   }
 
-  /** Something moved, so that patience starts anew. A refused message or a timer that fires is no progress. */
-  function moved(run: LiveRun): void {
-    noteMove(run, Date.now());
+  /**
+   * Something moved, so that patience starts anew if it was the attempt: who changes its mind over and over is no
+   * progress, nor is a refused message or a timer that fires.
+   */
+  function moved(run: LiveRun, attempt = true): void {
+    if (attempt) noteMove(run, Date.now());
     settle(run);
   }
 
@@ -236,6 +239,10 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
         }
         case 'progress': {
           const run = runOfAttempt(message.attempt);
+          const { stage } = run.state;
+          // Only while it is awaited, or it could keep others waiting for itself.
+          const training = stage.kind === 'attempt' && stage.open.secagg.phase === 'advertise';
+          if (!training || !secagg.awaited(stage.open.secagg).includes(member)) return;
           if (message.twentieths <= (run.progress.get(member) ?? -1)) return;
           run.progress.set(member, message.twentieths);
           emit(run, Date.now(), 'progress', {

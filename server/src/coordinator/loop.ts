@@ -29,8 +29,8 @@ export interface LoopDeps {
   readonly now: () => number;
   /** Carries out what the machine asked for; after the commit, in order. */
   readonly perform: (run: LiveRun, effect: Effect) => void;
-  /** The run's state has changed: timers, the next attempt. */
-  readonly moved: (run: LiveRun) => void;
+  /** The run's state has changed: timers, the next attempt. `attempt`: so has its attempt, not only who consents. */
+  readonly moved: (run: LiveRun, attempt: boolean) => void;
 }
 
 export function createLoop(deps: LoopDeps): Loop {
@@ -76,7 +76,7 @@ export function createLoop(deps: LoopDeps): Loop {
     }
     for (const draft of moved) {
       for (const effect of draft.effects) deps.perform(draft.run, effect);
-      if (draft.journal.length > 0) deps.moved(draft.run);
+      if (draft.journal.length > 0) deps.moved(draft.run, draft.state.stage !== draft.before);
     }
     for (const waiting of accepted) waiting.resolve();
   }
@@ -106,6 +106,7 @@ function nextTick(): Promise<void> {
 /** What a turn wants to make of one run. */
 interface Draft {
   readonly run: LiveRun;
+  readonly before: LiveRun['state']['stage'];
   state: LiveRun['state'];
   seq: number;
   readonly journal: JournalEntry[];
@@ -115,7 +116,16 @@ interface Draft {
 }
 
 function createDraft(run: LiveRun): Draft {
-  return { run, state: run.state, seq: run.seq, journal: [], updates: [], rounds: [], effects: [] };
+  return {
+    run,
+    before: run.state.stage,
+    state: run.state,
+    seq: run.seq,
+    journal: [],
+    updates: [],
+    rounds: [],
+    effects: [],
+  };
 }
 
 function take(draft: Draft, input: RoundInput, time: number, deps: LoopDeps): void {

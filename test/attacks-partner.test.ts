@@ -1,0 +1,71 @@
+/** An enrolled partner that means harm, against a real coordinator: others must not wait, and memory and disk must not fill. */
+import {
+  type ClientMessage,
+  hashStatement,
+  type Identity,
+  type ServerMessage,
+  type ServerMessageOf,
+} from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestCoordinator, type TestCoordinator, testPlan } from './support/coordinator.ts';
+import { openSession, type RawSession } from './support/raw-partner.ts';
+
+let coordinator: TestCoordinator;
+const identities: Identity[] = [];
+const sessions: RawSession[] = [];
+beforeAll(async () => {
+  coordinator = await startTestCoordinator();
+  for (const name of ['ann', 'bob', 'cem', 'mallory']) identities.push(await coordinator.enrol(name));
+  for (const identity of identities)
+    sessions.push(await openSession(coordinator.url, identity, coordinator.app.identity.id));
+});
+afterAll(async () => {
+  expect((await fetch(`${coordinator.url}/readyz`)).status).toBe(200);
+  await coordinator.close();
+});
+
+describe('a phase that nobody answers closes after its patience', () => {
+  const timing = { patience: 1, grace: 0, maximum: 20 };
+  it.each([
+    [
+      'consents and declines in turn',
+      (run: string, plan: string, _: string, i: number): ClientMessage =>
+        i % 2 === 0
+          ? { type: 'consent', run, plan }
+          : { type: 'decline', run, plan, code: 'policy-refused', reason: `${i}` },
+    ],
+    [
+      'reports progress in an attempt that it is not in',
+      (_run: string, _plan: string, attempt: string, i: number): ClientMessage => ({
+        ...{ type: 'progress', attempt, twentieths: Math.min(i, 20) },
+      }),
+    ],
+  ])('although a partner %s', async (_, messageFor) => {
+    const { id, plan } = await coordinator.startRun(testPlan({ timing }));
+    const invited = sessions.slice(0, 3);
+    for (const session of invited) session.send({ type: 'consent', run: id, plan });
+    const { announcement } = await until(invited[0]!, 'announce', ({ announcement: { run } }) => run === id);
+    const mallory = sessions[3]!;
+    const attempt = hashStatement(nodeCrypto, 'announcement', announcement);
+    let sent = 0;
+    const flood = setInterval(() => mallory.send(messageFor(id, plan, attempt, sent++)), 200);
+    const start = Date.now();
+    await until(invited[0]!, 'abandoned', (message) => message.attempt === attempt);
+    clearInterval(flood);
+    expect(Date.now() - start).toBeLessThan(3000);
+    await coordinator.call('POST', `/v1/runs/${id}/cancel`);
+  });
+});
+
+/** The next message of that type that is meant; others, of attempts before, are passed over. */
+async function until<T extends ServerMessage['type']>(
+  session: RawSession,
+  type: T,
+  meant: (message: ServerMessageOf<T>) => boolean,
+): Promise<ServerMessageOf<T>> {
+  for (;;) {
+    const message = (await session.next(type)) as ServerMessageOf<T>;
+    if (meant(message)) return message;
+  }
+}
