@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryStore } from '../../storage/memory.ts';
 import { ATTEMPT, createFixture, type Fixture, type Node, sha, UPDATE_BYTES } from './fixture.ts';
@@ -108,6 +109,22 @@ describe('updates', () => {
     expect((await put(node.session('PUT', PATH, UPDATE), UPDATE)).status).toBe(200);
   });
 
+  it('of one member at the same time do not fill the disk: the newest takes the place of the others', async () => {
+    const begin = () => {
+      const upload = open(node.session('PUT', PATH, UPDATE), { 'content-length': UPDATE_BYTES });
+      upload.sending.write(UPDATE.subarray(0, UPDATE_BYTES - 1));
+      return upload;
+    };
+    let cutOff = 0;
+    for (const { answer } of [begin(), begin(), begin(), begin()]) answer.catch(() => cutOff++);
+    await expect.poll(() => cutOff, { timeout: 5000 }).toBe(3);
+    const newest = begin();
+    await expect.poll(() => cutOff, { timeout: 5000 }).toBe(4);
+    await expect.poll(() => partsOf(fixture)).toBe(1);
+    newest.sending.end(UPDATE.subarray(UPDATE_BYTES - 1));
+    expect((await newest.answer).status).toBe(200);
+  });
+
   it('need the session: a signature, a token or a replayed authorization is refused', async () => {
     const used = node.session('PUT', PATH, UPDATE);
     await put(used, UPDATE);
@@ -144,3 +161,9 @@ describe('updates', () => {
     await finished;
   });
 });
+
+/** Uploads that are being written. */
+function partsOf({ spool }: Fixture): number {
+  const folder = dirname(spool.path(ATTEMPT, 'A'.repeat(43)));
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.part')).length : 0;
+}
