@@ -109,7 +109,7 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
     connected: sessions.has,
     onSuspended: (key) => sessions.close(key, new TributaryError('forbidden', 'This partner was suspended.')),
   });
-  const people = createPeople({ store, blobs, epoch, coordinator });
+  const people = createPeople({ store, models: modelCache, epoch, coordinator });
 
   const http = fastify(httpOptions(log));
   registerBasics(http);

@@ -91,10 +91,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     });
   });
   await Promise.all(clients.map((client) => client.connect()));
-  const values = new Float32Array(options.parameters);
-  const tensor = { name: 'dense/kernel', shape: [values.length], offset: 0, length: values.length };
-  const model = await api.putBlob(encodeSafetensors({ tensors: [tensor], values }));
-  const start = (plan: Plan) => api.startRun({ plan, model });
+  let runs = 0;
+  /** Each run from other weights: partners sit out where they sent a vector on the same ones. */
+  async function start(plan: Plan): Promise<RunSummary> {
+    const values = new Float32Array(options.parameters).fill(runs++);
+    const tensor = { name: 'dense/kernel', shape: [values.length], offset: 0, length: values.length };
+    return api.startRun({ plan, model: await api.putBlob(encodeSafetensors({ tensors: [tensor], values })) });
+  }
   return {
     ...{ folder, coordinator, clients, api, start },
     async run(plan) {

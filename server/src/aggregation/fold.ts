@@ -21,19 +21,29 @@ const CHUNK = 256 * 1024;
 
 export interface Folds {
   add(attempt: string, length: number, update: Update): void;
-  /** The sum over exactly `survivors`. The caller may change it; the attempt is forgotten. */
+  /** The sum over exactly `survivors`. The caller may change it, and gives it back; the attempt is forgotten. */
   take(attempt: string, length: number, survivors: readonly Update[]): Accumulator;
+  /** Keeps one accumulator for the next attempt: WASM memory is given back to the system late, or never. */
+  giveBack(accumulator: Accumulator): void;
   discard(attempt: string): void;
 }
 
 export function createFolds(): Folds {
   const folds = new Map<string, Fold>();
   const chunk = Buffer.allocUnsafe(CHUNK);
+  let spare: Accumulator | null = null;
+
+  function create(length: number): Accumulator {
+    const reused = spare?.words.length === length ? spare : null;
+    spare = null;
+    reused?.words.fill(0);
+    return reused ?? createAccumulator(length);
+  }
 
   function open(attempt: string, length: number): Fold {
     let fold = folds.get(attempt);
     if (!fold) {
-      fold = { accumulator: createAccumulator(length), members: new Set() };
+      fold = { accumulator: create(length), members: new Set() };
       folds.set(attempt, fold);
     }
     return fold;
@@ -87,7 +97,11 @@ export function createFolds(): Folds {
       folds.delete(attempt);
       return accumulator;
     },
+    giveBack(accumulator) {
+      spare = accumulator;
+    },
     discard(attempt) {
+      spare = folds.get(attempt)?.accumulator ?? spare;
       folds.delete(attempt);
     },
   };

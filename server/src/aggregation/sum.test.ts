@@ -99,6 +99,18 @@ function sumOf(job: SumJob) {
 }
 
 describe('from masked updates to the new model', () => {
+  it('an accumulator that is used again starts from zero', () => {
+    const { job } = masked(3, 0);
+    const folds = createFolds();
+    for (let round = 0; round < 2; round++) {
+      const accumulator = folds.take('a', layout.length, job.survivors);
+      expect(finishSum(job, accumulator).scalars[0]).toBe(700 + 731 + 762);
+      folds.giveBack(accumulator);
+      folds.add('b', layout.length, job.survivors[0]!);
+      folds.discard('b');
+    }
+  });
+
   it.each([
     [3, 0],
     [10, 0],

@@ -21,7 +21,12 @@ function run(job: Job): SumAnswer | null {
       return null;
     case 'sum': {
       const { length } = layoutOf(job.parameters, job.scales.length);
-      return finishSum(job, folds.take(job.attempt, length, job.survivors));
+      const accumulator = folds.take(job.attempt, length, job.survivors);
+      try {
+        return finishSum(job, accumulator);
+      } finally {
+        folds.giveBack(accumulator);
+      }
     }
     case 'discard':
       folds.discard(job.attempt);

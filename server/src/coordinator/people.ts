@@ -17,7 +17,7 @@ import {
 import { nodeCrypto } from '@tributary/protocol/node';
 import { awaited } from '@tributary/protocol/secagg';
 import { createRun, MACHINE_VERSION } from '../round/index.ts';
-import type { Blobs, RunRow, Store } from '../storage/ports.ts';
+import type { RunRow, Store } from '../storage/ports.ts';
 import type { Coordinator } from './coordinator.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
 import { toRow } from './loop.ts';
@@ -37,12 +37,13 @@ export interface People {
 
 export interface PeopleDeps {
   readonly store: Store;
-  readonly blobs: Blobs;
+  /** Whole models, shared with the downloads that follow a start. */
+  readonly models: { get(hash: string): Promise<Buffer> };
   readonly epoch: number;
   readonly coordinator: Coordinator;
 }
 
-export function createPeople({ store, blobs, epoch, coordinator }: PeopleDeps): People {
+export function createPeople({ store, models, epoch, coordinator }: PeopleDeps): People {
   async function requireRow(id: string): Promise<RunRow> {
     const row = await store.run(id);
     if (!row) throw new TributaryError('not-found', `No run ${JSON.stringify(id.slice(0, 100))}.`);
@@ -75,7 +76,7 @@ export function createPeople({ store, blobs, epoch, coordinator }: PeopleDeps): 
     },
     async start(raw, model, by) {
       const plan = parsePlan(raw);
-      const file = await blobs.read(model);
+      const file = await models.get(model);
       const { values } = decodeSafetensors(file).model;
       requireFinite(values);
       if (values.length > LIMITS.parameters)
