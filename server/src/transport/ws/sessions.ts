@@ -170,13 +170,21 @@ export function createSessions(
           { member: live.member, of: message.type, code: refused.code, reason: refused.message },
           'refused',
         );
-      send(live, {
+      await answer(live, {
         type: 'refused',
         of: message.type,
         code: refused.code,
         reason: refused.message.slice(0, LIMITS.reason),
       });
     }
+  }
+
+  /** Resolves once the answer has left this process, so that who does not read is not heard any further. */
+  function answer(live: Live, message: ServerMessage): Promise<void> {
+    return new Promise((resolve) => {
+      if (live.socket.readyState !== live.socket.OPEN) resolve();
+      else live.socket.send(live.seal(message), () => resolve());
+    });
   }
 
   function send(live: Live, message: ServerMessage): boolean {

@@ -1,0 +1,76 @@
+/** The control session over a real socket, with a node that speaks the handshake by hand. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  createChannel,
+  createHello,
+  finishAsClient,
+  identityFromSeed,
+  LIMITS,
+  TributaryError,
+} from '@tributary/protocol';
+import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { afterEach, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { createLog } from '../../log.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+
+const coordinator = identityFromSeed(nodeCrypto, new Uint8Array(32).fill(1));
+const node = identityFromSeed(nodeCrypto, new Uint8Array(32).fill(2));
+let http: Server;
+let sessions: Sessions;
+afterEach(async () => {
+  await sessions.closeAll();
+  http.close();
+});
+
+/** A session whose messages all go to `message`. */
+async function start(message: () => Promise<void>) {
+  const connected = async () => {
+    sessions.send(node.id, { type: 'ready', name: 'node', role: 'partner', members: [] });
+  };
+  const handlers = { admit: async () => {}, connected, disconnected: () => {}, message };
+  sessions = createSessions(coordinator, () => 1, handlers, createLog('silent'));
+  http = createServer();
+  sessions.attach(http);
+  await once(http.listen(0, '127.0.0.1'), 'listening');
+  const socket = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/v1/session`);
+  await once(socket, 'open');
+  const ephemeral = { secret: nodeRandom(32), nonce: nodeRandom(32) };
+  const hello = createHello(nodeCrypto, node, ephemeral);
+  socket.send(JSON.stringify(hello));
+  const [data] = await once(socket, 'message');
+  const welcome = JSON.parse(String(data));
+  const { prove, keys } = finishAsClient(nodeCrypto, node, ephemeral, hello, welcome, coordinator.id);
+  socket.send(JSON.stringify(prove));
+  await once(socket, 'message');
+  return { socket, channel: createChannel(nodeCrypto, keys, 'client') };
+}
+
+it('who does not read its answers is not heard any further: they do not pile up in memory', async () => {
+  let heard = 0;
+  const { socket, channel } = await start(async () => {
+    heard++;
+    throw new TributaryError('conflict', 'x'.repeat(LIMITS.reason));
+  });
+  socket.pause();
+  const message = { type: 'consent', run: 'r', plan: 'a'.repeat(64) };
+  // The kernel alone holds some MB of answers of 1 KB.
+  const sent = 12_000;
+  for (let i = 0; i < sent; i++) socket.send(channel.seal(message));
+  let before = -1;
+  await expect
+    .poll(
+      () => {
+        const rests = heard === before;
+        before = heard;
+        return rests && heard > 0;
+      },
+      { timeout: 20_000, interval: 500 },
+    )
+    .toBe(true);
+  expect(heard).toBeLessThan(sent);
+  socket.resume();
+  await expect.poll(() => heard, { timeout: 20_000 }).toBe(sent);
+}, 50_000);
