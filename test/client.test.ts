@@ -161,7 +161,8 @@ describe('FederatedClient', () => {
       void started[0]!.client.close();
       back = clients.start(identities[0]!, identities, { ledger, trainer: stepTrainer(0) });
     });
-    const { id } = await coordinator.startRun(testPlan({ cohort: { min: 4 }, rounds: 2 }));
+    const timing = { patience: 10, grace: 10, maximum: 20 };
+    const { id } = await coordinator.startRun(testPlan({ cohort: { min: 4 }, rounds: 2, timing }));
     const run = await coordinator.until(id, ended);
     expect(run.status).toBe('done');
     expect(run.history[1]!.participants).toContain('partner-0');

@@ -130,6 +130,17 @@ test('partners killed before and after their upload: the round is published, the
   expect(final.localOnly).toHaveLength(6);
 }, 120_000);
 
+test('ten partners, IID, E5, B10, lr .1: the accuracy of a correct FedAvg, under secure aggregation', async () => {
+  const path = join(folder, 'ten.json');
+  const { code, err } = await demo(`--partners 10 --holdout 0 --json ${path}`);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const { aggregation, rounds } = read(path);
+  expect(aggregation).toBe('secure');
+  expect(rounds.every(({ participants }) => participants === 10)).toBe(true);
+  expect(rounds[2]!.accuracy).toBeGreaterThanOrEqual(0.9);
+  expect(rounds[9]!.accuracy).toBeGreaterThanOrEqual(0.935);
+}, 300_000);
+
 describe('nothing is left behind', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
     'after %s',

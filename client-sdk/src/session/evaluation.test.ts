@@ -1,5 +1,5 @@
 /** Evaluator nodes report in the clear; partners never do. */
-import { ClientMessage, type ServerMessage, validate } from '@tributary/protocol';
+import { ClientMessage, type ServerMessage, TributaryError, validate } from '@tributary/protocol';
 import { describe, expect, test } from 'vitest';
 import {
   announceMessage,
@@ -51,6 +51,24 @@ describe('evaluations in the clear', () => {
     node.receive(evaluate());
     node.receive(evaluate({ round: 2, model: hash('next') }));
     expect(kindsOf(node.input({ type: 'evaluated', ...place, result }))).toContain('send evaluation');
+  });
+
+  test('what an evaluator was asked about is reported even when the run is over by then', () => {
+    const node = nodeWith({ role: 'evaluator' });
+    node.receive(evaluate());
+    node.receive({ type: 'run-ended', run: RUN, status: 'done', reason: '' });
+    expect(kindsOf(node.input({ type: 'evaluated', ...place, result }))).toContain('send evaluation');
+  });
+
+  test('an evaluation that failed is tried again when asked again', () => {
+    const node = nodeWith({ role: 'evaluator' });
+    node.receive(evaluate());
+    node.input({
+      type: 'evaluation-failed',
+      ...place,
+      error: new TributaryError('unavailable', 'no download'),
+    });
+    expect(kindsOf(node.receive(evaluate()))).toEqual(['evaluate']);
   });
 
   test('a model that evaluates to NaN is not reported', () => {

@@ -61,7 +61,9 @@ export function evaluationFailed(
   const live = state.evaluations.get(evaluationKey(run, round));
   // Asked again, it is tried again.
   const evaluations =
-    live?.model === model ? withEntry(state.evaluations, run, undefined) : state.evaluations;
+    live?.model === model
+      ? withEntry(state.evaluations, evaluationKey(run, round), undefined)
+      : state.evaluations;
   return { state: { ...state, evaluations }, effects: [warn(error.code, error.message)] };
 }
 

@@ -267,8 +267,7 @@ test.each(['trained', 'masked'] as const)(
   'two runs on one base side by side, the second overtaking before the first one’s %s: one vector leaves, not two',
   (at) => {
     const nodes = identities.map((identity) => createNode(identity, identities));
-    for (const run of [RUN, 'run-2'])
-      for (const node of nodes) node.receive({ type: 'proposal', run, plan });
+    for (const run of [RUN, 'run-2']) for (const node of nodes) node.receive({ type: 'proposal', run, plan });
     const target = nodes[0]!;
     const input = target.input.bind(target);
     let overtaken: ReturnType<typeof input> | null = null;

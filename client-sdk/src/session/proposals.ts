@@ -111,7 +111,7 @@ export function reconsider(
   return { state: next, effects };
 }
 
-/** The coordinator says that a run is over; nothing of it is kept. */
+/** The coordinator says that a run is over. An evaluator still reports the models that it was asked about. */
 export function runEnded(state: SessionState, message: ServerMessageOf<'run-ended'>): Step {
   const { run, status, reason } = message;
   const live = state.attempts.get(run);
@@ -122,7 +122,6 @@ export function runEnded(state: SessionState, message: ServerMessageOf<'run-ende
     state: {
       ...dropped.state,
       runs: withEntry(dropped.state.runs, run, undefined),
-      evaluations: new Map([...dropped.state.evaluations].filter(([, live]) => live.run !== run)),
     },
     effects: [...dropped.effects, emit({ type: 'run-ended', run, status, reason })],
   };
