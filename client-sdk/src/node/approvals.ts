@@ -3,7 +3,7 @@
  * the command line writes decisions, the node notices.
  */
 import { join } from 'node:path';
-import { Closed, Count, Hash, type Plan, TributaryError } from '@tributary/protocol';
+import { Closed, Count, Hash, LIMITS, type Plan, TributaryError } from '@tributary/protocol';
 import Type, { type Static } from 'typebox';
 import type { Approvals, Decision, PlanHashes } from '../policy/index.ts';
 import { exclusively, readJson, writeJson } from './files.ts';
@@ -27,6 +27,8 @@ const ApprovalsFile = Closed({ plans: Type.Array(Approval) });
 
 /** Plans kept: the oldest refused or pending ones make room, so that proposals cannot fill the disk. */
 const KEPT = 50;
+/** The same for the bytes of the file. */
+const MAX_BYTES = 16 * LIMITS.plan;
 
 export const approvalsPath = (folder: string): string => join(folder, 'approvals.json');
 
@@ -57,7 +59,6 @@ export async function notePending(
 ): Promise<void> {
   await change(folder, (plans) => {
     if (plans.some((known) => known.plan === hashes.plan)) return plans;
-    const room = plans.length < KEPT ? plans : withoutOldest(plans);
     const entry: Approval = {
       ...hashes,
       state: 'pending',
@@ -66,14 +67,23 @@ export async function notePending(
       proposedAt: Date.now(),
       decidedAt: null,
     };
-    return [...room, entry];
+    return [...withRoom(plans, sizeOf(entry)), entry];
   });
 }
 
-function withoutOldest(plans: readonly Approval[]): readonly Approval[] {
-  const oldest =
-    plans.find(({ state }) => state === 'pending') ?? plans.find(({ state }) => state === 'refused');
-  return plans.filter((plan) => plan !== oldest);
+const sizeOf = (entry: Approval): number => Buffer.byteLength(JSON.stringify(entry));
+
+function withRoom(plans: readonly Approval[], bytes: number): readonly Approval[] {
+  let size = plans.reduce((sum, plan) => sum + sizeOf(plan), bytes);
+  let room = plans;
+  while (room.length >= KEPT || size > MAX_BYTES) {
+    const oldest =
+      room.find(({ state }) => state === 'pending') ?? room.find(({ state }) => state === 'refused');
+    if (!oldest) break;
+    room = room.filter((plan) => plan !== oldest);
+    size -= sizeOf(oldest);
+  }
+  return room;
 }
 
 /**

@@ -22,14 +22,18 @@ export async function makePrivateFolder(path: string): Promise<void> {
   }
 }
 
-/** @param exclusive refuses to replace a file: @throws conflict */
+/** @param exclusive refuses to replace a file: @throws conflict; storage-failed for what could not be read again */
 export async function writeJson(path: string, value: unknown, exclusive = false): Promise<void> {
+  // Not indented: what is nested deep would grow a thousandfold.
+  const text = `${JSON.stringify(value)}\n`;
+  if (Buffer.byteLength(text) > MAX_BYTES)
+    throw new TributaryError('storage-failed', `${path} would have more than ${MAX_BYTES} bytes.`);
   const aside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   try {
     if (exclusive && (await exists(path))) throw new TributaryError('conflict', `${path} is there already.`);
     const file = await open(aside, 'wx', PRIVATE_FILE);
     try {
-      await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await file.writeFile(text);
       await file.sync();
     } finally {
       await file.close();
