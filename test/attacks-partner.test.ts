@@ -58,6 +58,24 @@ describe('a phase that nobody answers closes after its patience', () => {
   });
 });
 
+it('an evaluator reports the metrics of the plan, once: it can neither fill the database nor rewrite history', async () => {
+  const { id } = await coordinator.startRun();
+  const judge = await coordinator.enrol('judge', 'evaluator');
+  const session = await openSession(coordinator.url, judge, coordinator.app.identity.id);
+  const { round, model } = await session.next('evaluate');
+  const report = { type: 'evaluation', run: id, round, model, count: 10, loss: 1 };
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`metric ${i}`, i]));
+  session.send({ ...report, metrics: many });
+  expect(await session.next('refused')).toMatchObject({ of: 'evaluation', code: 'malformed' });
+  for (const loss of [1, 1, 2]) session.send({ ...report, loss, metrics: { accuracy: 0.5 } });
+  expect(await session.next('refused')).toMatchObject({ of: 'evaluation', code: 'conflict' });
+  expect((await coordinator.show(id)).initialEvaluations).toEqual([
+    { evaluator: 'judge', count: 10, loss: 1, metrics: { accuracy: 0.5 } },
+  ]);
+  session.socket.terminate();
+  await coordinator.call('POST', `/v1/runs/${id}/cancel`);
+});
+
 /** The next message of that type that is meant; others, of attempts before, are passed over. */
 async function until<T extends ServerMessage['type']>(
   session: RawSession,

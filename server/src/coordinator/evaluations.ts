@@ -1,6 +1,7 @@
 /** Evaluator nodes: they hold public data, only evaluate published models, and report in the clear. */
 import {
   type ClientMessageOf,
+  canonicalJson,
   type EvaluationReport,
   type ServerMessage,
   TributaryError,
@@ -15,7 +16,7 @@ export interface Evaluations {
   /** Asks a new evaluator for what it has not reported yet. */
   connected(key: string, name: string, runs: Iterable<LiveRun>): Promise<void>;
   disconnected(key: string): void;
-  /** @throws forbidden, conflict, not-found */
+  /** First report wins; the same again changes nothing. @throws forbidden, conflict, malformed */
   receive(key: string, message: ClientMessageOf<'evaluation'>, run: LiveRun): Promise<void>;
 }
 
@@ -67,7 +68,18 @@ export function createEvaluations(
           'conflict',
           `Round ${round} of ${run.state.id} did not publish model ${model.slice(0, 12)}.`,
         );
+      const expected = [...run.state.plan.training.metrics].sort().join(', ');
+      if (Object.keys(metrics).sort().join(', ') !== expected)
+        throw new TributaryError(
+          'malformed',
+          `The plan's metrics are to be reported: ${expected || 'none'}.`,
+        );
       const report: EvaluationReport = { evaluator, count, loss, metrics };
+      const known = (await store.evaluations(run.state.id)).find(
+        (row) => row.round === round && row.report.evaluator === evaluator,
+      );
+      if (known && canonicalJson(known.report) === canonicalJson(report)) return;
+      if (known) throw new TributaryError('conflict', `Round ${round} was evaluated by ${evaluator} before.`);
       await store.commit({ epoch, evaluations: [{ run: run.state.id, round, report }] });
       emit(run, Date.now(), 'evaluation', { round, ...report });
     },
