@@ -190,6 +190,19 @@ describe('FederatedClient', () => {
     });
   });
 
+  it.each([
+    ['uniform', () => 1],
+    ['bucketed', (index: number) => 2 ** Math.floor(Math.log2(400 + 100 * index))],
+  ] as const)('%s weights: the published model is the mean by those weights', async (weights, weightOf) => {
+    await clients.gather(4);
+    const aggregation = { mode: 'secure', clip: 10, weightCap: 1000, weights };
+    const { id } = await coordinator.startRun(testPlan({ aggregation, cohort: { min: 4 } }));
+    const run = await coordinator.until(id, ended);
+    const members = [0, 1, 2, 3];
+    expect(run.history[0]!.metrics.weight).toBe(members.reduce((sum, index) => sum + weightOf(index), 0));
+    expect(distance(await clients.publishedModel(id), members, 1, weightOf)).toBeLessThan(1e-4);
+  });
+
   it('a listener that throws holds up nobody and is told as a warning', async () => {
     const { started } = await clients.gather(3);
     started[0]!.client.on('announced', () => {

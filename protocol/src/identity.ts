@@ -41,7 +41,6 @@ export type Domain =
   | 'cohort'
   | 'survivors'
   | 'survivor-agreement'
-  | 'complaint'
   | 'transcript'
   | 'plan'
   | 'topology';

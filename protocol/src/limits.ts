@@ -21,8 +21,6 @@ export const LIMITS = {
   batch: 65_536,
   /** Weight cap W: sums of 128 weights must fit two 24-bit limbs with room for the loss scale. */
   weightCap: 1_000_000,
-  /** Absolute value of a per-sample loss or metric that fits its slot. */
-  metric: 1000,
   /** Sessions waiting for their handshake, so that silent sockets cannot pile up: sockets. */
   handshakes: 256,
   /** A handshake must be finished in this time: milliseconds. */

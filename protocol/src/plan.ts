@@ -183,6 +183,11 @@ export function scalarNames(plan: Plan): readonly string[] {
   ];
 }
 
+/** W of the quantisation: what a partner's weight is divided by. Uniform weights are all 1, whatever the plan's cap. */
+export function weightCapOf({ aggregation }: Pick<Plan, 'aggregation'>): number {
+  return aggregation.weights === 'uniform' ? 1 : aggregation.weightCap;
+}
+
 /** Fixed-point steps per unit of a scalar in the masked vector: counts are whole, losses and metrics have 16 binary places. */
 export function scalarScale(name: string): number {
   return name === 'weight' || name === 'clipped' || name === 'holdoutCount' ? 1 : 2 ** 16;

@@ -143,12 +143,17 @@ export function createClients(coordinator: TestCoordinator): TestClients {
 }
 
 /** Relative L2 distance of a model from the weighted mean of what these members did in `rounds` rounds. */
-export function distance(model: Float32Array, members: readonly number[], rounds: number): number {
-  const total = members.reduce((sum, index) => sum + samplesOf(index), 0);
+export function distance(
+  model: Float32Array,
+  members: readonly number[],
+  rounds: number,
+  weightOf = samplesOf,
+): number {
+  const total = members.reduce((sum, index) => sum + weightOf(index), 0);
   let [error, norm] = [0, 0];
   for (let i = 0; i < PARAMETERS; i++) {
     const expected =
-      rounds * members.reduce((sum, index) => sum + (samplesOf(index) / total) * deltaOf(index, i), 0);
+      rounds * members.reduce((sum, index) => sum + (weightOf(index) / total) * deltaOf(index, i), 0);
     error += (model[i]! - expected) ** 2;
     norm += expected ** 2;
   }

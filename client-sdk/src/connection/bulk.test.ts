@@ -193,6 +193,12 @@ describe('masked vectors', () => {
     expect(bodies).toHaveLength(1);
   });
 
+  test('late, after a try whose answer was lost, is no failure: that try may have counted', async () => {
+    const bodies = answers(cut, problem('late', 410));
+    await put();
+    expect(bodies).toHaveLength(2);
+  });
+
   test('the coordinator restarts and knows the session no longer: the next one authenticates', async () => {
     let used = '';
     answers(({ headers }, response) => {

@@ -67,7 +67,10 @@ function checkModel({ values }: ModelWeights, { weights, parameters }: ExpectedM
   requireFinite(values);
 }
 
-/** The same bytes as often as it takes. @throws late, wrong-attempt, conflict and the like; AbortError */
+/**
+ * The same bytes as often as it takes. `late` after a try whose answer was lost is no failure: that try may well have
+ * counted, and the survivors' list will tell. @throws late, wrong-attempt, conflict and the like; AbortError
+ */
 export async function uploadVector(
   connection: Connection,
   attempt: string,
@@ -76,14 +79,20 @@ export async function uploadVector(
   signal: AbortSignal,
   backoff: Backoff = BACKOFF,
 ): Promise<void> {
+  let tries = 0;
   await persist(backoff, signal, async () => {
+    tries++;
     const url = new URL(`/v1/updates/${attempt}`, connection.base);
     const authorization = await connection.authorize(
       { method: 'PUT', path: url.pathname, digest: sha256 },
       signal,
     );
     const headers = { authorization, 'content-type': 'application/octet-stream' };
-    await httpSend({ method: 'PUT', url, headers, body: bytes, maxBytes: 64 * 1024, signal });
+    await httpSend({ method: 'PUT', url, headers, body: bytes, maxBytes: 64 * 1024, signal }).catch(
+      (error) => {
+        if (tries === 1 || asTributaryError(error).code !== 'late') throw error;
+      },
+    );
   });
 }
 

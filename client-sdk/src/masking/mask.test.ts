@@ -89,14 +89,18 @@ describe('the weight', () => {
     ['bucketed', 5000, 1000],
     ['bucketed', 1, 1],
     ['uniform', 300, 1],
-  ])('%s of %i rows is %i under a cap of 1000', (weights, samples, weight) => {
-    const { update, scalars } = bare({ weights }, { samples });
-    expect(scalars).toEqual({
-      ...{ weight, trainingLoss: 0.5 * weight, clipped: 0, holdoutCount: 33, holdoutLoss: 8.25 },
-      'holdout.accuracy': 22,
-    });
-    expect(update[100]).toBeCloseTo((weight / 1000) * delta(100), 6);
-  });
+  ])(
+    '%s of %i rows is %i under a cap of 1000; uniform weights have a cap of their own, 1',
+    (weights, samples, weight) => {
+      const { update, scalars } = bare({ weights }, { samples });
+      expect(scalars).toEqual({
+        ...{ weight, trainingLoss: 0.5 * weight, clipped: 0, holdoutCount: 33, holdoutLoss: 8.25 },
+        'holdout.accuracy': 22,
+      });
+      const cap = weights === 'uniform' ? 1 : 1000;
+      expect(update[100]).toBeCloseTo((weight / cap) * delta(100), 6);
+    },
+  );
 
   test('without a hold-out its sums are zero, whatever the trainer calls the mean of nothing', () => {
     const nothing = { count: 0, loss: Number.NaN, metrics: {} };

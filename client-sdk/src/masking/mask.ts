@@ -1,6 +1,6 @@
 /** From trained weights to the masked vector that travels (PROTOCOL.md 6.5): clip, quantise, scalars, sentinels, masks. */
 import { createHash } from 'node:crypto';
-import { type Plan, scalarNames, scalarScale, TributaryError } from '@tributary/protocol';
+import { type Plan, scalarNames, scalarScale, TributaryError, weightCapOf } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import {
   clipToNorm,
@@ -43,7 +43,7 @@ export function maskUpdate({ plan, base, result, members, terms }: MaskJob): Mas
       'training-failed',
       `The trainer returned ${values.length} parameters, the model has ${base.length}.`,
     );
-  const { clip, coordinateBound = clip, weightCap } = plan.aggregation;
+  const { clip, coordinateBound = clip } = plan.aggregation;
   const weight = weightOf(plan, result.samples);
   for (let i = 0; i < values.length; i++) values[i]! -= base[i]!;
   const { clipped } = clipToNorm(values, clip);
@@ -51,7 +51,7 @@ export function maskUpdate({ plan, base, result, members, terms }: MaskJob): Mas
   const names = scalarNames(plan);
   const layout = layoutOf(values.length, names.length);
   const vector = createAccumulator(layout.length);
-  quantise(values, weight / weightCap, gridOf(members, coordinateBound), layout, vector.words);
+  quantise(values, weight / weightCapOf(plan), gridOf(members, coordinateBound), layout, vector.words);
   names.forEach((name, slot) => {
     const value = scalarOf(name, weight, clipped, result);
     encodeScalar(vector.words, layout, slot, value, scalarScale(name));
@@ -65,7 +65,7 @@ export function maskUpdate({ plan, base, result, members, terms }: MaskJob): Mas
 }
 
 /** How much this partner counts, before the cap. Under `uniform` its size appears nowhere. */
-function weightOf({ aggregation }: Plan, samples: number): number {
+function weightOf(plan: Plan, samples: number): number {
   if (!Number.isSafeInteger(samples) || samples < 1)
     throw new TributaryError('data-invalid', `Training used ${samples} rows; at least one is needed.`);
   const weights = {
@@ -73,7 +73,7 @@ function weightOf({ aggregation }: Plan, samples: number): number {
     bucketed: 2 ** Math.floor(Math.log2(samples)),
     uniform: 1,
   };
-  return Math.min(aggregation.weightCap, weights[aggregation.weights]);
+  return Math.min(weightCapOf(plan), weights[plan.aggregation.weights]);
 }
 
 /** Sums, not means: the coordinator divides what it gets from all by the sum of the weights, or of the counts. */

@@ -33,7 +33,8 @@ export function startAggregation(): Aggregation {
       const entry = waiting.get(reply.id);
       waiting.delete(reply.id);
       if (reply.ok) entry?.resolve(reply.answer);
-      else entry?.reject(new TributaryError(reply.problem.code, reply.problem.message));
+      else
+        entry?.reject(new TributaryError(reply.problem.code, reply.problem.message, { cause: reply.cause }));
     });
     const died = (cause: unknown): void => {
       if (worker === started) worker = null;

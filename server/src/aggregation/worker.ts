@@ -8,7 +8,7 @@ import { finishSum } from './sum.ts';
 
 export type Reply =
   | { readonly id: number; readonly ok: true; readonly answer: SumAnswer | null }
-  | { readonly id: number; readonly ok: false; readonly problem: Problem };
+  | { readonly id: number; readonly ok: false; readonly problem: Problem; readonly cause: string };
 
 const port = parentPort;
 if (!port) throw new Error('This file runs as a worker thread.');
@@ -42,7 +42,9 @@ port.on('message', ({ id, job }: { id: number; job: Job }) => {
     const reply: Reply = { id, ok: true, answer };
     port.postMessage(reply, answer ? [answer.file.buffer] : []);
   } catch (error) {
-    const reply: Reply = { id, ok: false, problem: asTributaryError(error).toProblem() };
+    // Errors lose their class on the way to the main thread; the stack is for the log.
+    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const reply: Reply = { id, ok: false, problem: asTributaryError(error).toProblem(), cause };
     port.postMessage(reply);
   }
 });

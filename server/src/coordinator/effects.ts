@@ -1,5 +1,12 @@
 /** Carries out what the round machine asked for. Nothing here is awaited by the loop; results come back as inputs. */
-import { asTributaryError, LIMITS, type ServerMessage, scalarNames, scalarScale } from '@tributary/protocol';
+import {
+  asTributaryError,
+  LIMITS,
+  type ServerMessage,
+  scalarNames,
+  scalarScale,
+  weightCapOf,
+} from '@tributary/protocol';
 import { layoutOf } from '@tributary/protocol/ring';
 import type { Logger } from 'pino';
 import type { Aggregation } from '../aggregation/index.ts';
@@ -51,7 +58,7 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
         parameters,
         scales: scalarNames(plan).map(scalarScale),
         coordinateBound: rules.coordinateBound ?? rules.clip,
-        weightCap: rules.weights === 'uniform' ? 1 : rules.weightCap,
+        weightCap: weightCapOf(plan),
         strategy: rules.strategy.name,
         survivors: effect.survivors.map((member) => ({ member, path: spool.path(attempt, member) })),
         cohortSize,
@@ -66,6 +73,7 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
       await submit(run, { type: 'summed', attempt, result, bytesDown: run.bytesDown });
     } catch (error) {
       const { code, message } = asTributaryError(error);
+      if (code === 'internal') log.error({ run: run.state.id, attempt, err: error }, 'fault while summing');
       submitQuietly(run, { type: 'sum-failed', attempt, code, reason: message });
     }
   }

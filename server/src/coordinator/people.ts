@@ -86,7 +86,7 @@ export function createPeople({ store, models, epoch, coordinator }: PeopleDeps):
         );
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const state = createRun({
-        id: `${plan.name}-${randomBytes(4).toString('hex')}`,
+        id: `${plan.name.slice(0, 80)}-${randomBytes(4).toString('hex')}`,
         plan,
         planHash: planHash(nodeCrypto, plan),
         parameters: values.length,
