@@ -79,7 +79,7 @@ function metricWords({ loss, metrics }: Pick<EvaluationReport, 'loss' | 'metrics
 function roundWords({ participants, dropped, metrics }: RoundRecord): string {
   const lost = dropped.length > 0 ? `, without ${dropped.join(', ')}` : '';
   const measured = metrics.holdout
-    ? metricWords(metrics.holdout)
+    ? `the model it started from, on the hold-outs: ${metricWords(metrics.holdout)}`
     : `training loss ${metrics.trainingLoss.toFixed(4)}`;
   return `sum of ${participants.length} partners${lost}; ${measured}`;
 }
@@ -95,7 +95,10 @@ export const ROUND_HEADER = [
   'MB UP',
 ];
 
-/** An evaluator's figures where there are any, else the sums over the partners' hold-outs. */
+/**
+ * An evaluator's figures of the published model where there are any, else the sums over the partners' hold-outs, which
+ * are of the model that the round started from.
+ */
 export function roundRow(record: RoundRecord): (string | number)[] {
   const [report] = record.evaluations;
   const { accuracy, loss } = figures(record);
@@ -105,7 +108,7 @@ export function roundRow(record: RoundRecord): (string | number)[] {
     record.dropped.length,
     accuracy ?? '-',
     loss,
-    report ? report.evaluator : record.metrics.holdout ? 'hold-outs' : 'training',
+    report ? report.evaluator : record.metrics.holdout ? 'hold-outs, before' : 'training',
     ((record.published - record.started) / 1000).toFixed(1),
     (record.bytesUp / 1e6).toFixed(1),
   ];

@@ -65,7 +65,7 @@ describe('the live view', () => {
     expect(text).toContain('Round 3, attempt 2: partners train on their own data');
     expect(text).toContain(`clinic-a  ${bar(0.5)}  awaited`);
     expect(text).toContain('clinic-d does not take part (policy-refused): minRoster is 5.');
-    expect(text).toMatch(/2 +3 +1 +0\.9000 +0\.2500 +hold-outs +2\.5 +2\.4/);
+    expect(text).toMatch(/2 +3 +1 +0\.9000 +0\.2500 +hold-outs, before +2\.5 +2\.4/);
   });
 
   it('prefers the figures of an evaluator to those of the hold-outs', () => {
@@ -116,7 +116,7 @@ describe('events in words', () => {
     [
       'published',
       { record },
-      'round 2 published: sum of 3 partners, without clinic-d; accuracy 0.9000, loss 0.2500',
+      'round 2 published: sum of 3 partners, without clinic-d; the model it started from, on the hold-outs: accuracy 0.9000, loss 0.2500',
     ],
     ['ended', { status: 'done', reason: null }, 'run done'],
     ['progress', { name: 'a', twentieths: 10 }, 'round 2: a has trained 50 %'],
