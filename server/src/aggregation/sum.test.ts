@@ -138,15 +138,20 @@ describe('from masked updates to the new model', () => {
   );
 
   it('masks that do not cancel publish nothing: another seed, another cohort hash', () => {
+    // By the sentinels: limbs out of range would be found, but not in every sum.
+    const corrupt = expect.objectContaining({
+      code: 'sum-corrupt',
+      message: expect.stringMatching(/^Sentinel/),
+    });
     const { job } = masked(3, 1);
     const [first, ...others] = job.order.survivors;
     const lied = {
       ...job,
       order: { ...job.order, survivors: [{ ...first!, seed: toBase64(randomBytes(32)) }, ...others] },
     };
-    expect(() => sumOf(lied)).toThrow(expect.objectContaining({ code: 'sum-corrupt' }));
+    expect(() => sumOf(lied)).toThrow(corrupt);
     const other = { ...job, order: { ...job.order, cohort: 'f'.repeat(64) } };
-    expect(() => sumOf(other)).toThrow(expect.objectContaining({ code: 'sum-corrupt' }));
+    expect(() => sumOf(other)).toThrow(corrupt);
   });
 
   it('a fold that holds somebody who is not among the survivors is made anew from the spool', () => {
