@@ -54,7 +54,7 @@ export async function startCoordinator(folder: string, port = 0): Promise<Coordi
     String(port),
     '--json',
     '--log-level',
-    'warn',
+    'error',
   ]);
   return { ...child, ...JSON.parse(await child.line()) };
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import '@tensorflow/tfjs-backend-cpu';
+import { env } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-layers';
 import { parsePlan } from '@tributary/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +11,8 @@ import { loadDigits } from './digits.ts';
 import { digitsPlan, weightCapFor } from './digits-plan.ts';
 import { loadDataset } from './load.ts';
 import { splitDigits } from './split.ts';
+
+env().set('IS_TEST', true); // no banner about faster backends
 
 let root: string;
 beforeAll(async () => {
