@@ -101,7 +101,7 @@ describe('partners, by hand', { timeout: 120_000 }, () => {
     expect((await programs.run(`node approve 00000000 ${configOf('partner-1')}`)).code).toBe(4);
     for (const name of PARTNERS) {
       await until(async () => (await programs.json(`node pending ${configOf(name)}`)).length === 1);
-      const decided = await programs.json(`node approve ${run.plan.slice(0, 8)} ${configOf(name)}`);
+      const decided = await programs.json(`node approve ${run.plan} ${configOf(name)}`);
       expect(decided).toMatchObject({ plan: run.plan, state: 'approved' });
     }
     const watch = await programs.run(`runs watch ${run.id}`);
@@ -133,9 +133,7 @@ describe('partners, by hand', { timeout: 120_000 }, () => {
 
   it('can say no, also afterwards', async () => {
     const { plan } = await programs.json('plan hash digits/plan.yaml');
-    const decided = await programs.json(
-      `node refuse ${plan.slice(0, 12).toUpperCase()} ${configOf('partner-1')}`,
-    );
+    const decided = await programs.json(`node refuse ${plan.toUpperCase()} ${configOf('partner-1')}`);
     expect(decided).toMatchObject({ plan, state: 'refused' });
   });
 

@@ -88,8 +88,8 @@ function withRoom(plans: readonly Approval[], bytes: number): readonly Approval[
 
 /**
  * The owner agrees to a plan: every run of exactly this plan.
- * @param hash the plan's hash, or the first 8 or more digits of it.
- * @throws not-found, conflict (several plans start like this)
+ * @param hash the plan's whole hash: a coordinator could make two plans that begin alike, one to be read, one to be run.
+ * @throws not-found
  */
 export function approve(folder: string, hash: string): Promise<Approval> {
   return decide(folder, hash, 'approved');
@@ -103,13 +103,10 @@ export function refuse(folder: string, hash: string): Promise<Approval> {
 async function decide(folder: string, hash: string, state: Decision): Promise<Approval> {
   let decided: Approval | undefined;
   await change(folder, (plans) => {
-    const found = /^[0-9a-f]{8,64}$/.test(hash) ? plans.filter(({ plan }) => plan.startsWith(hash)) : [];
-    if (found.length > 1)
-      throw new TributaryError('conflict', `${found.length} plans start with ${hash}; give more digits.`);
-    const [chosen] = found;
+    const chosen = plans.find(({ plan }) => plan === hash);
     if (!chosen)
-      throw new TributaryError('not-found', `No proposed plan starts with ${hash}.`, {
-        remedy: '`tributary node pending` shows the plans that wait; 8 digits of a hash are enough.',
+      throw new TributaryError('not-found', `No proposed plan has the hash ${hash}.`, {
+        remedy: '`tributary node pending` shows the plans that wait; copy the whole hash.',
       });
     decided = { ...chosen, state, decidedAt: Date.now() };
     return plans.map((plan) => (plan === chosen ? decided! : plan));

@@ -164,7 +164,7 @@ describe('approvals.json', () => {
       { plan: hashes.plan, run: RUN, body: { name: 'digits' } },
     ]);
     expect(await loadDecisions(folder)).toEqual(new Map());
-    await approve(folder, hashes.plan.slice(0, 8));
+    await approve(folder, hashes.plan);
     await notePending(folder, hashes, 'run-2', plan);
     expect(await loadDecisions(folder)).toEqual(new Map([[hashes.plan, 'approved']]));
     await refuse(folder, hashes.plan);

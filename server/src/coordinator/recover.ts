@@ -26,18 +26,26 @@ async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun
   let state = snapshot.state as RunState;
   let { seq } = snapshot;
   const entries = await store.journal(row.id);
-  for (const entry of entries) {
+  for (const [index, entry] of entries.entries()) {
     const next = replay(state, entry, context);
     seq = entry.seq;
     if (!next) {
       log.error({ run: row.id, seq: entry.seq }, 'the journal does not replay: the open attempt is void');
       seq = entries.at(-1)!.seq;
+      state = { ...state, attempts: state.attempts + opened(entries.slice(index)) };
+      const snapshot = { run: row.id, seq, machine: MACHINE_VERSION, state };
+      await store.commit({ epoch: await store.epoch(), snapshots: [snapshot] });
       break;
     }
     state = next;
   }
   log.info({ run: row.id, round: state.head.round, replayed: entries.length }, 'run recovered');
   return createLiveRun(state, seq, row.created, row.initialModel, Date.now());
+}
+
+/** Attempts that were announced: their numbers must not be used again, or nodes refuse them as stale. */
+function opened(entries: readonly { readonly input: unknown }[]): number {
+  return entries.filter(({ input }) => (input as { type?: unknown }).type === 'open').length;
 }
 
 /** Null when the entry is of another machine, is refused, or leads to another state than it did. */

@@ -7,6 +7,8 @@ import { dateTime, fields, note, printResult } from '../output.ts';
 import { planWords } from '../plan-words.ts';
 import { CONFIG_ARGS, readConfig } from './node-shared.ts';
 
+const EXAMPLE = '3fa85f64a1e0c5d2b79846f3d1c0ab5e9482771c6e0fd3a8b5c4297e61d08f3a';
+
 export const pending = command({
   name: 'pending',
   description: 'Show the plans that wait for your word, in plain words',
@@ -28,7 +30,7 @@ export const pending = command({
     if (waiting.length > 0)
       note(
         context,
-        `\nDecide with: tributary node approve ${waiting[0]!.plan.slice(0, 8)}  (or refuse)` +
+        `\nDecide with: tributary node approve ${waiting[0]!.plan}  (or refuse)` +
           `${args.config === 'node.yaml' ? '' : ` --config ${args.config}`}`,
       );
   },
@@ -46,19 +48,20 @@ function decision(name: 'approve' | 'refuse', description: string, decide: typeo
     name,
     description,
     examples: [
-      { line: `node ${name} 3fa85f64`, does: 'the first 8 digits of the plan hash are enough' },
-      { line: `node ${name} 3fa85f64 --config clinic-a/node.yaml`, does: 'for a node elsewhere' },
+      { line: `node ${name} ${EXAMPLE}`, does: 'the hash that `node pending` shows' },
+      { line: `node ${name} ${EXAMPLE} --config clinic-a/node.yaml`, does: 'for a node elsewhere' },
     ],
     args: {
-      hash: { type: 'positional', description: 'Plan hash, or its first 8 digits or more' },
+      hash: { type: 'positional', description: 'Plan hash, all 64 digits' },
       ...CONFIG_ARGS,
     },
     async run(context, args) {
       const hash = args.hash.toLowerCase();
-      if (!/^[0-9a-f]{8,64}$/.test(hash))
+      // Whole: a coordinator could make two plans whose hashes begin alike, one to be read, one to be run.
+      if (!/^[0-9a-f]{64}$/.test(hash))
         throw new UsageError(
-          `"${args.hash}" is no plan hash.`,
-          'Give at least its first 8 hexadecimal digits.',
+          `"${args.hash}" is no whole plan hash.`,
+          'Copy all of its 64 hexadecimal digits from `tributary node pending`.',
         );
       const config = await readConfig(args.config);
       const { body: _, ...decided } = await decide(config.state, hash);

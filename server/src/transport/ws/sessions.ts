@@ -21,6 +21,7 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Frame, greet } from './handshake.ts';
+import { createHandshakeSlots } from './handshake-slots.ts';
 import { createReplayWindow } from './replay-window.ts';
 
 const SESSION_PATH = '/v1/session';
@@ -75,12 +76,12 @@ export function createSessions(
     maxPayload: LIMITS.controlFrame + 16,
     perMessageDeflate: false,
   });
-  let handshakes = 0;
+  const handshakes = createHandshakeSlots();
   let closing = false;
 
-  async function serve(socket: WebSocket): Promise<void> {
+  async function serve(socket: WebSocket, address: string): Promise<void> {
     socket.on('error', () => socket.terminate());
-    handshakes++;
+    const giveBack = handshakes.take(address);
     let live: Live;
     let open: (frame: Uint8Array) => unknown;
     let early: readonly Frame[];
@@ -102,7 +103,7 @@ export function createSessions(
       refuse(socket, error, log);
       return;
     } finally {
-      handshakes--;
+      giveBack();
     }
     adopt(live, open, early);
   }
@@ -203,7 +204,8 @@ export function createSessions(
     attach(http) {
       http.on('upgrade', (request, socket: Duplex, head) => {
         const path = request.url?.split('?', 1)[0];
-        if (closing || path !== SESSION_PATH || handshakes >= LIMITS.handshakes) {
+        const address = request.socket.remoteAddress ?? '';
+        if (closing || path !== SESSION_PATH || !handshakes.free(address)) {
           // Node has taken its own listener away: without one, a reset by the other side would end the process.
           socket.on('error', () => socket.destroy());
           const status = path === SESSION_PATH ? '503 Service Unavailable' : '404 Not Found';
@@ -211,7 +213,7 @@ export function createSessions(
           return;
         }
         server.handleUpgrade(request, socket, head, (accepted) => {
-          serve(accepted).catch((error) => refuse(accepted, error, log));
+          serve(accepted, address).catch((error) => refuse(accepted, error, log));
         });
       });
     },
