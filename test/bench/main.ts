@@ -10,50 +10,50 @@ import { benchUnmask } from './unmask.ts';
 
 interface Options {
   readonly clients?: string;
-  readonly parameters?: string;
+  readonly params?: string;
   readonly drop?: string;
   readonly repeat?: string;
 }
 
 const BENCHES: Record<string, (options: Options) => Promise<Result | Result[]> | Result> = {
-  masks: (o) => benchMasks({ parameters: count('parameters', o.parameters, 10_000_000) }),
+  masks: (o) => benchMasks({ parameters: count('params', o.params, 10_000_000) }),
   fold: (o) =>
     benchFold({
       clients: count('clients', o.clients, 4),
-      parameters: count('parameters', o.parameters, 10_000_000),
+      parameters: count('params', o.params, 10_000_000),
     }),
   unmask: (o) =>
     benchUnmask({
       clients: count('clients', o.clients, 100),
-      parameters: count('parameters', o.parameters, 1_000_000),
+      parameters: count('params', o.params, 1_000_000),
       drop: count('drop', o.drop, 10),
     }),
   exchange: (o) =>
     benchExchange({
       clients: count('clients', o.clients, 4),
-      parameters: count('parameters', o.parameters, 10_000_000),
+      parameters: count('params', o.params, 10_000_000),
     }),
   memory: (o) =>
     benchMemory({
       clients: (o.clients ?? '10,50,100').split(',').map((text) => count('clients', text, 0)),
-      parameters: count('parameters', o.parameters, 1_000_000),
+      parameters: count('params', o.params, 1_000_000),
       repeat: count('repeat', o.repeat, 5),
     }),
   round: (o) =>
     benchRound({
       clients: count('clients', o.clients, 10),
-      parameters: count('parameters', o.parameters, 200_000),
+      parameters: count('params', o.params, 200_000),
     }),
 };
 
 const HELP = `npm run bench -- NAME [--json] [options]
 
-  masks     masking speed against raw AES-256-CTR        --parameters 10000000
-  fold      upload to folded, CPU against a bare server  --clients 4 --parameters 10000000
-  unmask    removing masks against single masks          --clients 100 --parameters 1000000 --drop 10
-  exchange  a whole exchange, plain and secure           --clients 4 --parameters 10000000
-  memory    peak memory by number of clients             --clients 10,50,100 --parameters 1000000 --repeat 5
-  round     protocol time of a round                     --clients 10 --parameters 200000
+  masks     masking speed against raw AES-256-CTR        --params 10000000
+  fold      upload to folded, CPU against a bare server  --clients 4 --params 10000000
+  unmask    removing masks against single masks          --clients 100 --params 1000000 --drop 10
+  exchange  a whole exchange, plain and secure           --clients 4 --params 10000000
+  memory    peak memory by number of clients             --clients 10,50,100 --params 1000000 --repeat 5
+  round     protocol time of a round                     --clients 10 --params 200000
   all       every one of them
 `;
 
@@ -69,7 +69,7 @@ function count(name: string, text: string | undefined, fallback: number): number
 async function main(): Promise<void> {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
-  const options = { json: flag, help: flag, clients: text, parameters: text, drop: text, repeat: text };
+  const options = { json: flag, help: flag, clients: text, params: text, drop: text, repeat: text };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const [name] = positionals;
   if (values.help || name === undefined) {

@@ -1,6 +1,6 @@
 /** The coordinator's memory in a round must not grow with the number of clients: one accumulator for all. */
 import { benchPlan, startFleet } from '../support/fleet.ts';
-import { resetPeak, residentNow, residentPeak } from '../support/processes.ts';
+import { resetPeak, residentPeak } from '../support/processes.ts';
 import { median, type Result } from './report.ts';
 
 export interface MemoryOptions {
@@ -33,10 +33,8 @@ async function peakOf(clients: number, parameters: number): Promise<number> {
   const fleet = await startFleet({ clients, parameters });
   try {
     const { pid } = fleet.coordinator;
-    await fleet.run(benchPlan(clients, 'secure', 1)); // warm
     resetPeak(pid);
-    residentNow(pid);
-    await fleet.run(benchPlan(clients, 'secure', 2));
+    await fleet.run(benchPlan(clients, 'secure', 1));
     return residentPeak(pid);
   } finally {
     await fleet.close();
