@@ -106,7 +106,9 @@ describe('partners, by hand', { timeout: 120_000 }, () => {
     }
     const watch = await programs.run(`runs watch ${run.id}`);
     expect(watch.code).toBe(0);
-    expect(watch.out).toMatch(/round 2 published: sum of 3 partners; the model it started from, on the hold-outs: accuracy 0\.\d{4}/);
+    expect(watch.out).toMatch(
+      /round 2 published: sum of 3 partners; the model it started from, on the hold-outs: accuracy 0\.\d{4}/,
+    );
 
     nodes[0]!.child.kill('SIGINT');
     nodes[1]!.child.kill('SIGTERM');
