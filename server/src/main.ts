@@ -1,5 +1,6 @@
 /** The server process: arguments, listening, signals, a graceful end. */
 import { resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { asTributaryError, fingerprint, SOFTWARE_VERSION } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { defineCommand, renderUsage, runCommand } from 'citty';
@@ -36,7 +37,8 @@ const start = defineCommand({
       description: 'Print one JSON object instead of text once it listens',
     },
   },
-  async run({ args }) {
+  async run({ args, rawArgs }) {
+    refuseUnknown(rawArgs);
     const port = Number(args.port);
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       usage(`--port is a number from 0 to 65535, not ${args.port}.`);
@@ -75,6 +77,16 @@ function describe(facts: { url: string; fingerprint: string; adminToken: string 
       `Next: tributary login ${facts.url}`,
     );
   return `${lines.join('\n')}\n`;
+}
+
+/** citty takes any option; a mistyped one must not leave its default in force unnoticed. */
+function refuseUnknown(rawArgs: readonly string[]): void {
+  const known = Object.keys(start.args ?? {});
+  for (const arg of rawArgs) {
+    const name = /^--(?:no-)?([^=]+)/.exec(arg)?.[1];
+    if (name !== undefined && !known.includes(name))
+      usage(`There is no option --${name}; there are --${known.join(', --')}.`);
+  }
 }
 
 class UsageError extends Error {}
@@ -117,7 +129,10 @@ try {
 } catch (error) {
   const wrongUsage = error instanceof UsageError || (error as { name?: string }).name === 'CLIError';
   const known = asTributaryError(error);
-  if (wrongUsage) process.stderr.write(`${(error as Error).message}\nSee: tributary-server start --help\n`);
+  if (wrongUsage)
+    process.stderr.write(
+      `${stripVTControlCharacters((error as Error).message)}\nSee: tributary-server start --help\n`,
+    );
   else process.stderr.write(`${known.code}: ${known.message}\n${known.remedy}\n`);
   if (!wrongUsage && known.code === 'internal' && process.env.TRIBUTARY_DEBUG) console.error(error);
   process.exit(wrongUsage ? 2 : 1);
