@@ -6,7 +6,7 @@ import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import { decodeSafetensors, encodeSafetensors } from '@tributary/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digitsPlan } from '../data/digits-plan.ts';
-import { buildModel, initialWeights } from '../trainer/topology.ts';
+import { buildModel, initialWeights } from '../trainer/model/topology.ts';
 import { countParameters, requireFit, writeModel } from './model-files.ts';
 import { completePlan } from './plan-file.ts';
 

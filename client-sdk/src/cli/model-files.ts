@@ -8,8 +8,8 @@ import {
   SOFTWARE_VERSION,
   TributaryError,
 } from '@tributary/protocol';
-import { buildModel } from '../trainer/topology.ts';
-import { arrange, namedWeights } from '../trainer/weights.ts';
+import { buildModel } from '../trainer/model/topology.ts';
+import { arrange, namedWeights } from '../trainer/model/weights.ts';
 
 export async function countParameters(plan: Plan): Promise<number> {
   const model = await buildModel(plan);

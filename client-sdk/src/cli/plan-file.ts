@@ -41,7 +41,7 @@ function toPlain(document: Document): unknown {
 
 export async function completePlan(raw: unknown): Promise<Plan> {
   const plan = parsePlan(raw);
-  const { prepareTopology } = await import('../trainer/topology.ts');
+  const { prepareTopology } = await import('../trainer/model/topology.ts');
   const topology = await prepareTopology(plan.model.topology, plan.seed);
   return parsePlan({ ...plan, model: { topology } });
 }

@@ -1,6 +1,6 @@
 /** A plan in plain words, for the person who has to say yes or no to it. */
 import type { Column, Features, Plan } from '@tributary/protocol';
-import { isObject, layersIn } from '../trainer/topology-tree.ts';
+import { isObject, layersIn } from '../trainer/model/topology-tree.ts';
 import { plural } from './output.ts';
 
 /** Label and text, one pair per line. @param parameters of the model, where they were counted */

@@ -4,7 +4,7 @@ import type { Member } from '@tributary/protocol';
 import { FederatedClient } from '../client.ts';
 import { policyRemarks } from '../policy/index.ts';
 import type { Trainer } from '../trainer/port.ts';
-import { createTfjsTrainer } from '../trainer/tfjs-trainer.ts';
+import { createTfjsTrainer } from '../trainer/tfjs/tfjs-trainer.ts';
 import { approvalsPath, loadDecisions, notePending } from './approvals.ts';
 import type { NodeConfig } from './config.ts';
 import { makePrivateFolder } from './files.ts';

@@ -1,7 +1,7 @@
 /** Plans and data that the tests of this folder share. */
 import { type Plan, parsePlan } from '@tributary/protocol';
 import type { Dataset } from '../data/dataset.ts';
-import { seededRandom } from './random.ts';
+import { seededRandom } from './training/random.ts';
 
 export const DIGITS = {
   kind: 'image',

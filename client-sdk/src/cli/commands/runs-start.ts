@@ -74,7 +74,7 @@ async function initialModel(
   path: string | undefined,
 ): Promise<{ file: Uint8Array; parameters: number }> {
   if (path === undefined) {
-    const { initialWeights } = await import('../../trainer/topology.ts');
+    const { initialWeights } = await import('../../trainer/model/topology.ts');
     const weights = await initialWeights(plan);
     return { file: encodeSafetensors(weights), parameters: weights.values.length };
   }

@@ -2,8 +2,8 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { type Engine, loadEngine } from '../engine.ts';
-import { seededRandom } from '../random.ts';
+import { type Engine, loadEngine } from '../engine/engine.ts';
+import { seededRandom } from '../training/random.ts';
 
 const shapes = [
   [1, 1, 1],

@@ -1,10 +1,10 @@
 /** One optimiser step on one batch. */
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
+import type { Engine } from '../engine/engine.ts';
+import { type BatchSums, emptySums } from '../model/heads.ts';
+import type { LocalModel } from '../model/local-model.ts';
 import { createDenseStep } from './dense-stack.ts';
-import type { Engine } from './engine.ts';
-import { type BatchSums, emptySums } from './heads.ts';
-import type { LocalModel } from './local-model.ts';
 import { createOptimizer } from './optimizers.ts';
 import type { Step } from './step-port.ts';
 

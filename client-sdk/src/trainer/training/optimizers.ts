@@ -1,8 +1,8 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
-import type { Engine } from './engine.ts';
-import { descend } from './kernels/descend.ts';
-import type { LayerVariable } from './weights.ts';
+import type { Engine } from '../engine/engine.ts';
+import { descend } from '../kernels/descend.ts';
+import type { LayerVariable } from '../model/weights.ts';
 
 /** State of one round: a fresh one for each task, because moments do not travel with the model. */
 export interface LocalOptimizer {

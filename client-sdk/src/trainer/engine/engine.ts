@@ -8,10 +8,10 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type * as Core from '@tensorflow/tfjs-core';
 import type * as Layers from '@tensorflow/tfjs-layers';
 import { TributaryError } from '@tributary/protocol';
+import { CHECKED_VERSION, type TrainingKernel } from '../kernels/kernel.ts';
+import { TRAINING_KERNELS } from '../kernels/table.ts';
+import { emscriptenOf } from '../kernels/train-wasm.ts';
 import { installChainedOps } from './chained-ops.ts';
-import { CHECKED_VERSION, type TrainingKernel } from './kernels/kernel.ts';
-import { TRAINING_KERNELS } from './kernels/table.ts';
-import { emscriptenOf } from './kernels/train-wasm.ts';
 
 export interface Engine {
   /** What rounds and partners are shown. */

@@ -1,16 +1,16 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
 import { describe, expect, test } from 'vitest';
-import type { Dataset } from '../data/dataset.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { loadEngine } from '../engine/engine.ts';
+import { createLocalModel } from '../model/local-model.ts';
+import { buildModel, initialWeights, prepareTopology } from '../model/topology.ts';
+import type { Topology } from '../model/topology-tree.ts';
+import { namedWeights, readWeights } from '../model/weights.ts';
+import { planOf, sequential, tableFeatures, tableRows } from '../test-plans.ts';
 import { checkDataset } from './batches.ts';
-import { loadEngine } from './engine.ts';
-import { createLocalModel } from './local-model.ts';
 import { createStep } from './step.ts';
-import { planOf, sequential, tableFeatures, tableRows } from './test-plans.ts';
-import { buildModel, initialWeights, prepareTopology } from './topology.ts';
-import type { Topology } from './topology-tree.ts';
 import { evaluateRows, trainRows } from './training.ts';
-import { namedWeights, readWeights } from './weights.ts';
 
 const quadrant = tableFeatures(2, { kind: 'class', classes: ['a', 'b', 'c', 'd'] });
 const seed = (byte: number) => new Uint8Array(32).fill(byte);

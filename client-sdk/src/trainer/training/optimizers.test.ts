@@ -1,6 +1,6 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { loadEngine } from './engine.ts';
+import { loadEngine } from '../engine/engine.ts';
 import { createOptimizer } from './optimizers.ts';
 
 /** Minimises sum (w - target)^2 * [1, 4, 9, ...] from 0 and returns where it got to. */

@@ -1,7 +1,7 @@
 /** Between the session's thread and the training thread. */
 import type { ErrorCode, Plan, TensorSpec } from '@tributary/protocol';
-import type { DataSource } from '../data/dataset.ts';
-import type { Evaluation } from './port.ts';
+import type { DataSource } from '../../data/dataset.ts';
+import type { Evaluation } from '../port.ts';
 
 /** Given to the thread once, when it starts. */
 export interface WorkerSetup {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { loadEngine } from './engine.ts';
-import { createLocalModel } from './local-model.ts';
+import { loadEngine } from '../engine/engine.ts';
+import { createLocalModel } from '../model/local-model.ts';
+import { initialWeights, prepareTopology } from '../model/topology.ts';
+import { planOf, sequential, tableFeatures, tableRows } from '../test-plans.ts';
 import { createStep, createTapedStep } from './step.ts';
-import { planOf, sequential, tableFeatures, tableRows } from './test-plans.ts';
-import { initialWeights, prepareTopology } from './topology.ts';
 
 type Layers = [string, object][];
 const classes = { kind: 'class', classes: ['a', 'b', 'c'] };

@@ -2,8 +2,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type ModelWeights, type Plan, TributaryError } from '@tributary/protocol';
-import { type DenseLayer, denseStackOf } from './dense-stack.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import { type DenseLayer, denseStackOf } from '../training/dense-stack.ts';
 import { type Head, headOf } from './heads.ts';
 import { buildLogitModel } from './topology.ts';
 import {

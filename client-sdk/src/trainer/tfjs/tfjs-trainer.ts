@@ -1,8 +1,8 @@
 /** The built-in Trainer: tfjs on wasm in a worker thread that can be ended at any instant. */
 import { TributaryError } from '@tributary/protocol';
-import type { DataSource } from '../data/dataset.ts';
+import type { DataSource } from '../../data/dataset.ts';
+import type { EvaluationTask, Trainer } from '../port.ts';
 import type { WorkerRequest } from './messages.ts';
-import type { EvaluationTask, Trainer } from './port.ts';
 import { type Answer, startThread, type TrainingThread } from './thread.ts';
 
 export interface TfjsTrainerOptions {

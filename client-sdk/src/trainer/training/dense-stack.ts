@@ -4,10 +4,10 @@
  * inside tfjs would leave packed copies stale.
  */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { emptySums, type Head } from './heads.ts';
-import { instantiate, multiplyByDepth } from './kernels/train-wasm.ts';
+import { instantiate, multiplyByDepth } from '../kernels/train-wasm.ts';
+import { emptySums, type Head } from '../model/heads.ts';
+import type { LayerVariable } from '../model/weights.ts';
 import type { Step } from './step-port.ts';
-import type { LayerVariable } from './weights.ts';
 
 export interface DenseLayer {
   readonly inputs: number;

@@ -1,6 +1,6 @@
 import { TributaryError } from '@tributary/protocol';
 import { describe, expect, test } from 'vitest';
-import { DIGITS, MLP, planOf, sequential, tableFeatures } from './test-plans.ts';
+import { DIGITS, MLP, planOf, sequential, tableFeatures } from '../test-plans.ts';
 import { buildModel, initialWeights, prepareTopology } from './topology.ts';
 import type { Topology } from './topology-tree.ts';
 

@@ -1,6 +1,6 @@
 /** Reading a topology as plain data, before tfjs sees it. */
 import { type Plan, TributaryError } from '@tributary/protocol';
-import type { Engine } from './engine.ts';
+import type { Engine } from '../engine/engine.ts';
 
 export type Topology = Plan['model']['topology'];
 export interface Json {

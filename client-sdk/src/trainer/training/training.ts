@@ -1,11 +1,11 @@
 /** Local training and evaluation, synchronous: it owns its thread. */
 import { type Plan, TributaryError } from '@tributary/protocol';
-import type { Dataset } from '../data/dataset.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import type { Engine } from '../engine/engine.ts';
+import { emptySums } from '../model/heads.ts';
+import type { LocalModel } from '../model/local-model.ts';
+import type { Evaluation } from '../port.ts';
 import { gather, labelsOf, rowWidth } from './batches.ts';
-import type { Engine } from './engine.ts';
-import { emptySums } from './heads.ts';
-import type { LocalModel } from './local-model.ts';
-import type { Evaluation } from './port.ts';
 import { seededRandom, shuffle } from './random.ts';
 import { createStep } from './step.ts';
 

@@ -1,8 +1,8 @@
 /** Rows of a data set as the batches that a model takes. */
 import { type Plan, TributaryError } from '@tributary/protocol';
-import type { Dataset } from '../data/dataset.ts';
-import { classCount } from './heads.ts';
-import { rowShape } from './topology-checks.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { classCount } from '../model/heads.ts';
+import { rowShape } from '../model/topology-checks.ts';
 
 /** Values of the chosen rows, one after the other. Copying a batch is far cheaper than a gather in the engine. */
 export function gather(dataset: Dataset, rows: Uint32Array): Float32Array {

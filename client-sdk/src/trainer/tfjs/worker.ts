@@ -1,15 +1,15 @@
 /** The training thread: it loads the data itself, so that the session's thread never waits for it. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { canonicalJson, type Plan, TributaryError } from '@tributary/protocol';
-import type { Dataset } from '../data/dataset.ts';
-import { loadDataset } from '../data/load.ts';
-import { checkDataset } from './batches.ts';
-import { type Engine, loadEngine } from './engine.ts';
-import { createLocalModel, type LocalModel } from './local-model.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { loadDataset } from '../../data/load.ts';
+import { type Engine, loadEngine } from '../engine/engine.ts';
+import { createLocalModel, type LocalModel } from '../model/local-model.ts';
+import { allFinite } from '../model/weights.ts';
+import { checkDataset } from '../training/batches.ts';
+import { splitRows } from '../training/random.ts';
+import { evaluateRows, trainRows } from '../training/training.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
-import { splitRows } from './random.ts';
-import { evaluateRows, trainRows } from './training.ts';
-import { allFinite } from './weights.ts';
 
 /** Made once for a plan (or its features) and used again while the plan stays the same, round after round. */
 interface Kept<T> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { planOf, sequential, tableFeatures } from '../test-plans.ts';
 import { emptySums, headOf } from './heads.ts';
-import { planOf, sequential, tableFeatures } from './test-plans.ts';
 
 const classes = (count: number) => ({
   kind: 'class',
