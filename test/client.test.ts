@@ -146,6 +146,8 @@ describe('FederatedClient', () => {
       const run = await coordinator.until(id, ended);
       expect(run.status).toBe('done');
       expect(run.history[0]).toMatchObject({ attempts: 1, dropped: [] });
+      const engine = { name: 'test', speed: 'medium' };
+      expect(Object.values(run.history[0]!.engines!)).toEqual(run.history[0]!.participants.map(() => engine));
       expect(distance(await clients.publishedModel(id), [0, 1, 2], 1)).toBeLessThan(1e-4);
       expect(started[0]!.events.filter(([type]) => type === 'uploading')).toHaveLength(1);
       expect(started[0]!.events.map(([type]) => type)).toContain('disconnected');

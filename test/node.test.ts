@@ -51,6 +51,7 @@ async function init(name: string): Promise<void> {
 
 const trainer: Trainer = {
   engine: 'own',
+  speed: 'medium',
   train: async ({ weights }) => ({
     values: weights.values.map((value, i) => value + (i % 2) * 0.01),
     samples: 100,

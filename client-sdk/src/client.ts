@@ -1,5 +1,5 @@
 /** The public client: a partner or evaluator node as an object. */
-import { type Identity, TributaryError } from '@tributary/protocol';
+import { EngineReport, type Identity, TributaryError, validate } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { Backoff } from './connection/backoff.ts';
 import { type Connection, connect } from './connection/connection.ts';
@@ -128,9 +128,10 @@ export class FederatedClient {
   }
 
   async #start(): Promise<void> {
-    const { identity, policy, coordinator, ledger, backoff } = this.#options;
+    const { identity, policy, coordinator, ledger, trainer, backoff } = this.#options;
     const context: SessionContext = {
       ...{ crypto: nodeCrypto, random: nodeRandom, identity, policy },
+      engine: validate(EngineReport, { name: trainer.engine, speed: trainer.speed }, 'trainer'),
       coordinator: coordinator.key,
     };
     const view = readLedger(await ledger.load());
@@ -158,7 +159,6 @@ export class FederatedClient {
           loop.submit({ type: 'disconnected', error, final });
         },
       });
-      const { trainer } = this.#options;
       const jobs = createJobs({ connection, trainer, masker, submit: loop.submit, backoff });
       this.#running = { connection, loop, jobs, masker };
     });

@@ -1,6 +1,7 @@
 /** The HTTP API `/v1` (PROTOCOL.md 8): one schema per body, shared by the server's validation and the SDK's types. */
 import Type, { type Static } from 'typebox';
 import { canonicalBytes, fromBase64, fromUtf8, toBase64 } from './encoding.ts';
+import { EngineReport } from './engines.ts';
 import { ERRORS, type ErrorCode, TributaryError } from './errors.ts';
 import { Role } from './messages.ts';
 import { Closed, Count, Hash, Key, Name, Signature, validate } from './schema.ts';
@@ -58,6 +59,8 @@ export const Partner = Closed({
   fingerprint: nullable(Type.String()),
   connected: Type.Boolean(),
   lastSeen: nullable(Time),
+  /** As the node reported it since the coordinator started. */
+  engine: nullable(EngineReport),
 });
 export type Partner = Static<typeof Partner>;
 
@@ -108,6 +111,8 @@ export const RoundRecord = Closed({
   /** Bytes of updates received and of models sent for this round. */
   bytesUp: Count,
   bytesDown: Count,
+  /** What the participants trained with, as they reported it; by name. */
+  engines: Type.Optional(Type.Record(Name, EngineReport)),
 });
 export type RoundRecord = Static<typeof RoundRecord>;
 

@@ -1,6 +1,7 @@
 export * from './api.ts';
 export * from './crypto/port.ts';
 export * from './encoding.ts';
+export * from './engines.ts';
 export * from './errors.ts';
 export * from './features.ts';
 export * from './identity.ts';

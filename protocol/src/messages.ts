@@ -3,6 +3,7 @@
  * each message is validated against its schema before anything looks at it.
  */
 import Type, { type Static, type TSchema } from 'typebox';
+import { EngineReport } from './engines.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { Closed, Count, Hash, Key, Name, Reason, Signature } from './schema.ts';
@@ -64,6 +65,8 @@ export type Prove = Static<typeof Prove>;
 /* ---- client to coordinator, sealed ---- */
 
 const ClientMessages = [
+  /** After `ready`, once per session: what this node trains with. */
+  Closed({ ...type('engine'), engine: EngineReport }),
   Closed({ ...type('consent'), run: runId, plan: Hash }),
   /** This node's policy says no, or asks its owner first (`approval-pending`). The reason is for people. */
   Closed({ ...type('decline'), run: runId, plan: Hash, code, reason: Reason }),

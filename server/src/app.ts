@@ -12,6 +12,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { startAggregation } from './aggregation/index.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
+import { createEngines } from './coordinator/engines.ts';
 import { createPeople } from './coordinator/people.ts';
 import { recoverRuns } from './coordinator/recover.ts';
 import { installAuth } from './plugins/auth.ts';
@@ -73,8 +74,9 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
   let publicUrl = '';
   let ready = false;
 
+  const engines = createEngines();
   const coordinator = createCoordinator({
-    ...{ store, blobs, spool, aggregation, identity, epoch, log },
+    ...{ store, blobs, spool, aggregation, identity, epoch, engines, log },
     blobPath: blobs.path,
     onModel: modelCache.put,
   });
@@ -107,6 +109,7 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
     ...{ store, identity },
     publicUrl: () => publicUrl,
     connected: sessions.has,
+    engineOf: engines.of,
     onSuspended: (key) => sessions.close(key, new TributaryError('forbidden', 'This partner was suspended.')),
   });
   const people = createPeople({ store, models: modelCache, epoch, coordinator });

@@ -14,6 +14,7 @@ import { PARAMETERS, type TestCoordinator } from './coordinator.ts';
 export function stepTrainer(index: number): Trainer {
   return {
     engine: 'test',
+    speed: 'medium',
     async train({ weights, onProgress }) {
       for (const done of [0, 0.25, 0.5, 1]) onProgress?.(done);
       const values = weights.values.map((value, i) => value + deltaOf(index, i));

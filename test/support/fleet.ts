@@ -60,6 +60,7 @@ export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: num
 /** No training: what is left is the protocol. */
 export const trivial: Trainer = {
   engine: 'none',
+  speed: 'medium',
   async train({ weights }) {
     const values = weights.values.map((value) => value + 1e-3);
     return { values, samples: 100, loss: 1, holdout: { count: 0, loss: 0, metrics: {} } };

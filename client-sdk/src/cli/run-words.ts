@@ -93,6 +93,7 @@ export const ROUND_HEADER = [
   'MEASURED BY',
   'SECONDS',
   'MB UP',
+  'ENGINES',
 ];
 
 /**
@@ -111,7 +112,16 @@ export function roundRow(record: RoundRecord): (string | number)[] {
     report ? report.evaluator : record.metrics.holdout ? 'hold-outs, before' : 'training',
     ((record.published - record.started) / 1000).toFixed(1),
     (record.bytesUp / 1e6).toFixed(1),
+    engineWords(record),
   ];
+}
+
+/** `wasm` or `4 wasm, 1 native`. */
+function engineWords({ engines = {} }: RoundRecord): string {
+  const counts = new Map<string, number>();
+  for (const { name } of Object.values(engines)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  if (counts.size <= 1) return [...counts.keys()][0] ?? '-';
+  return [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
 }
 
 function figures({ evaluations, metrics }: RoundRecord): { accuracy: string | undefined; loss: string } {

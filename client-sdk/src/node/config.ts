@@ -6,6 +6,7 @@ import Type from 'typebox';
 import { parse } from 'yaml';
 import type { DataSource } from '../data/dataset.ts';
 import { type Policy, parsePolicy } from '../policy/index.ts';
+import { ENGINE_CHOICES, type EngineChoice } from '../trainer/engine/names.ts';
 import { type Enrolment, loadEnrolment } from './enrolment.ts';
 
 const FilePath = Type.String({ minLength: 1, maxLength: 4096 });
@@ -23,6 +24,8 @@ const NodeFile = Closed({
   name: Name,
   state: FilePath,
   data: Data,
+  /** What trains: the best that works here, unless said otherwise. */
+  engine: Type.Optional(Type.Enum([...ENGINE_CHOICES])),
   policy: Type.Optional(Type.Unknown()),
 });
 
@@ -32,6 +35,7 @@ export interface NodeConfig {
   /** State folder, absolute. */
   readonly state: string;
   readonly data: DataSource;
+  readonly engine: EngineChoice;
   /** Folder that relative paths in `data` start from: that of node.yaml. */
   readonly folder: string;
   readonly policy: Policy;
@@ -73,5 +77,6 @@ async function parseNodeConfig(text: string, path: string): Promise<NodeConfig> 
       { remedy: 'Correct `name` or `state`.' },
     );
   const policy = parsePolicy(file.policy, enrolment.role);
-  return { name: file.name, state, data: file.data, folder, policy, enrolment };
+  const { name, data, engine = 'auto' } = file;
+  return { name, state, data, engine, folder, policy, enrolment };
 }

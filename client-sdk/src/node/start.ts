@@ -1,6 +1,6 @@
 /** A running node: node.yaml and the state folder behind one FederatedClient. */
 import { join } from 'node:path';
-import type { Member } from '@tributary/protocol';
+import type { Member, SpeedClass } from '@tributary/protocol';
 import { FederatedClient } from '../client.ts';
 import { policyRemarks } from '../policy/index.ts';
 import type { Trainer } from '../trainer/port.ts';
@@ -31,7 +31,8 @@ export interface RunningNode {
   readonly client: FederatedClient;
   /** Of the trainer: `wasm`, `native`, `cpu` or an own one's name. */
   readonly engine: string;
-  /** What the policy means, in plain words, to print. */
+  readonly speed: SpeedClass;
+  /** What the policy means, and why a faster engine was passed over, in plain words, to print. */
   readonly remarks: readonly string[];
   /** Resolves with the first session. @throws as `FederatedClient.connect` */
   readonly connected: Promise<void>;
@@ -63,7 +64,8 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
     const ledger = await openFileLedger(join(folder, 'ledger'));
     undo.push(() => ledger.close());
     const trainer =
-      options.trainer ?? (await createTfjsTrainer({ data: config.data, folder: config.folder }));
+      options.trainer ??
+      (await createTfjsTrainer({ data: config.data, folder: config.folder, engine: config.engine }));
     undo.push(() => trainer.close());
     const client = new FederatedClient({
       coordinator: enrolment,
@@ -77,7 +79,9 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
     const connected = client.connect();
     // Whoever does not await it must not crash over it: `disconnected` tells the same.
     connected.catch(() => {});
-    return { client, engine: trainer.engine, remarks: policyRemarks(policy), connected, close };
+    const { engine, speed } = trainer;
+    const remarks = [...(trainer.remarks ?? []), ...policyRemarks(policy)];
+    return { client, engine, speed, remarks, connected, close };
   } catch (thrown) {
     await close();
     throw thrown;

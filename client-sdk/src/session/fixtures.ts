@@ -84,6 +84,7 @@ export function createNode(
     identity,
     coordinator: coordinator.id,
     policy: parsePolicy(rules, role),
+    engine: { name: 'test', speed: 'medium' },
   };
   const approvals = new Map(options.approved ? [[hashes.plan, 'approved' as const]] : []);
   const effects: Effect[] = [];

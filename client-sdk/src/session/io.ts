@@ -3,6 +3,7 @@ import type {
   Announcement,
   ClientMessage,
   Crypto,
+  EngineReport,
   ErrorCode,
   Identity,
   Member,
@@ -177,6 +178,8 @@ export interface SessionContext {
   /** Pinned key of the coordinator. */
   readonly coordinator: string;
   readonly policy: Policy;
+  /** What this node trains with, as it is reported. */
+  readonly engine: EngineReport;
 }
 
 export interface Step {

@@ -7,7 +7,7 @@ import { asTributaryError, type ServerMessage } from '@tributary/protocol';
 import { announce } from './announcement.ts';
 import { abandoned, failed, masked, progressed, published, stop, trained, uploaded } from './attempt.ts';
 import { evaluate, evaluated, evaluationFailed } from './evaluation.ts';
-import { emit, type SessionContext, type SessionInput, type Step, warn } from './io.ts';
+import { type Effect, emit, type SessionContext, type SessionInput, type Step, warn } from './io.ts';
 import { agreed, cohort, roster, survivors } from './lists.ts';
 import { propose, reconsider, runEnded } from './proposals.ts';
 import type { SessionState } from './state.ts';
@@ -97,13 +97,16 @@ function fromCoordinator(
 function ready(
   state: SessionState,
   message: Extract<ServerMessage, { type: 'ready' }>,
-  { identity, policy }: SessionContext,
+  { identity, policy, engine }: SessionContext,
 ): Step {
   const { name, role, members } = message;
   const strangers = members.filter(
     (member) => member.role === 'partner' && member.key !== identity.id && !state.pinned.has(member.key),
   );
-  const effects = [emit({ type: 'connected', name, role, members, strangers })];
+  const effects: Effect[] = [
+    { type: 'send', message: { type: 'engine', engine } },
+    emit({ type: 'connected', name, role, members, strangers }),
+  ];
   if (role !== policy.role)
     effects.push(
       warn('conflict', `The coordinator takes this node for ${role}; it is enrolled as ${policy.role}.`),

@@ -1,12 +1,16 @@
-import type { ModelWeights, Plan } from '@tributary/protocol';
+import type { ModelWeights, Plan, SpeedClass } from '@tributary/protocol';
 
 /**
  * The training port: weights in, weights and counts out. The built-in adapter trains with tfjs in a worker thread;
  * a partner may plug in its own (any framework). It is chosen by the partner, never shipped by the coordinator.
  */
 export interface Trainer {
-  /** Shown to the partner and stored with the round: `wasm`, `native`, `cpu` or the adapter's own name. */
+  /** Shown to the partner, reported and stored with the round: `wasm`, `native`, `cpu` or the adapter's own name. */
   readonly engine: string;
+  /** Reported and stored beside it. */
+  readonly speed: SpeedClass;
+  /** What the partner should know about it, in words: why a faster engine was passed over. */
+  readonly remarks?: readonly string[];
   /**
    * Evaluates the incoming model on the hold-out, then trains it on the other rows.
    * @throws TributaryError training-failed, data-invalid, not-finite; AbortError when `signal` fires.

@@ -26,6 +26,7 @@ import {
 import type { Blobs, PartnerRow, Spool, Store } from '../storage/ports.ts';
 import type { Sessions } from '../transport/ws/sessions.ts';
 import { createPerformer, lengthOf } from './effects.ts';
+import type { Engines } from './engines.ts';
 import { createEvaluations, type Evaluations } from './evaluations.ts';
 import { emit, judge, type LiveRun, noteMove } from './live-run.ts';
 import { createLoop, type Loop } from './loop.ts';
@@ -37,6 +38,7 @@ export interface CoordinatorDeps {
   readonly aggregation: Aggregation;
   readonly identity: Identity;
   readonly epoch: number;
+  readonly engines: Engines;
   readonly log: Logger;
   /** Path of a model's file, for the aggregation worker. */
   readonly blobPath: (hash: string) => string;
@@ -226,6 +228,8 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     },
     async message(member, message) {
       switch (message.type) {
+        case 'engine':
+          return deps.engines.report(member, message.engine);
         case 'consent':
         case 'decline': {
           const run = requireRun(message.run);

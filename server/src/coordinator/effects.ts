@@ -12,6 +12,7 @@ import type { Logger } from 'pino';
 import type { Aggregation } from '../aggregation/index.ts';
 import type { Effect, RoundInput } from '../round/index.ts';
 import type { Blobs, Spool } from '../storage/ports.ts';
+import type { Engines } from './engines.ts';
 import type { Evaluations } from './evaluations.ts';
 import { backOff, emit, type LiveRun } from './live-run.ts';
 
@@ -19,6 +20,7 @@ export interface PerformerDeps {
   readonly spool: Spool;
   readonly blobs: Blobs;
   readonly aggregation: Aggregation;
+  readonly engines: Engines;
   readonly evaluations: Evaluations;
   readonly log: Logger;
   /** Path of a model's file, for the aggregation worker. */
@@ -70,7 +72,8 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
       const model = await deps.blobs.put(file);
       deps.onModel(model, file);
       const result = { sum: sumHash, model, weights, scalars, norm };
-      await submit(run, { type: 'summed', attempt, result, bytesDown: run.bytesDown });
+      const engines = deps.engines.ofAll(effect.survivors);
+      await submit(run, { type: 'summed', attempt, result, bytesDown: run.bytesDown, engines });
     } catch (error) {
       const { code, message } = asTributaryError(error);
       if (code === 'internal') log.error({ run: run.state.id, attempt, err: error }, 'fault while summing');

@@ -1,6 +1,7 @@
 /** Partners and evaluators: invited by name, enrolled once with a key made on their own machine, suspended, resumed. */
 import { createHash } from 'node:crypto';
 import {
+  type EngineReport,
   type EnrolRequest,
   type EnrolResponse,
   encodeInvite,
@@ -40,6 +41,7 @@ export interface PartnersDeps {
   /** Where nodes reach the coordinator; never taken from a request's Host header, which anybody can write. */
   readonly publicUrl: () => string;
   readonly connected: (key: string) => boolean;
+  readonly engineOf?: (key: string) => EngineReport | null;
   /** A suspended partner's session must end at once. */
   readonly onSuspended?: (key: string) => void;
   readonly now?: () => number;
@@ -57,6 +59,7 @@ export function createPartners(deps: PartnersDeps): Partners {
     fingerprint: key && fingerprint(nodeCrypto, key),
     connected: key !== null && connected(key),
     lastSeen,
+    engine: key === null ? null : (deps.engineOf?.(key) ?? null),
   });
   const list = async () => (await store.partners()).map(toPartner);
   const members = async () =>

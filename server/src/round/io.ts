@@ -2,6 +2,7 @@
 import type {
   ClientMessageOf,
   Crypto,
+  EngineReport,
   ErrorCode,
   Identity,
   RoundRecord,
@@ -62,6 +63,8 @@ export type RoundInput =
       readonly attempt: string;
       readonly result: SumResult;
       readonly bytesDown: number;
+      /** What the survivors said they train with, by key. */
+      readonly engines?: Readonly<Record<string, EngineReport>>;
     }
   | {
       readonly type: 'sum-failed';

@@ -114,6 +114,9 @@ export function publish(
     published: now,
     bytesUp: open.bytesUp,
     bytesDown: input.bytesDown,
+    engines: Object.fromEntries(
+      Object.entries(input.engines ?? {}).map(([member, engine]) => [name(member), engine]),
+    ),
   };
   const best = nextBest(state, metrics);
   const stopped = plan.earlyStop && best && best.since >= plan.earlyStop.patience;

@@ -3,8 +3,9 @@ import { fingerprint, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { FederatedClient } from '../../client.ts';
 import type { SessionEvent } from '../../session/index.ts';
+import { ENGINE_CHOICES } from '../../trainer/engine/names.ts';
 import { bar, createScreen } from '../bars.ts';
-import { command } from '../command.ts';
+import { choice, command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { nodeEventJson, nodeEventWords } from '../node-words.ts';
@@ -22,10 +23,19 @@ export const start = command({
       does: 'as a service: one JSON object per line',
     },
   ],
-  args: KEY_ARGS,
+  args: {
+    ...KEY_ARGS,
+    engine: {
+      type: 'string',
+      valueHint: ENGINE_CHOICES.join('|'),
+      description: 'What trains, instead of `engine` in node.yaml: auto takes native, else wasm; never cpu',
+    },
+  },
   async run(context, args) {
     const { io } = context;
-    const config = await readConfig(args.config);
+    const file = await readConfig(args.config);
+    const engine = args.engine === undefined ? file.engine : choice(args.engine, '--engine', ENGINE_CHOICES);
+    const config = { ...file, engine };
     const question = `Passphrase of the key of ${config.name}`;
     const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: false });
     note(context, 'Starting the training engine ...');
@@ -56,6 +66,7 @@ export const start = command({
       fingerprint: fingerprint(nodeCrypto, node.client.id),
       coordinator: config.enrolment.url,
       engine: node.engine,
+      speed: node.speed,
       remarks: node.remarks,
     });
     try {
@@ -103,6 +114,7 @@ interface Started {
   readonly fingerprint: string;
   readonly coordinator: string;
   readonly engine: string;
+  readonly speed: string;
   readonly remarks: readonly string[];
 }
 
@@ -135,7 +147,7 @@ function createView(context: Context, config: string): View {
           ['node', `${facts.name} (${facts.role})`],
           ['own key', facts.fingerprint],
           ['coordinator', facts.coordinator],
-          ['engine', facts.engine],
+          ['engine', `${facts.engine} (${facts.speed})`],
         ]),
       );
       for (const remark of facts.remarks) warn(context, remark);

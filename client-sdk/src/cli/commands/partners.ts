@@ -55,16 +55,17 @@ const list = command({
   args: URL_ARGS,
   async run(context, args) {
     const partners = await (await connect(context, args)).partners();
-    const rows = partners.map(({ name, role, status, connected, lastSeen, fingerprint }) => [
+    const rows = partners.map(({ name, role, status, connected, lastSeen, fingerprint, engine }) => [
       name,
       role,
       status,
       connected ? 'connected' : lastSeen === null ? 'never seen' : `seen ${dateTime(lastSeen)}`,
+      engine ? `${engine.name} (${engine.speed})` : '-',
       fingerprint ?? '-',
     ]);
     const human =
       rows.length > 0
-        ? table(context, ['NAME', 'ROLE', 'STATUS', 'NODE', 'KEY FINGERPRINT'], rows)
+        ? table(context, ['NAME', 'ROLE', 'STATUS', 'NODE', 'ENGINE', 'KEY FINGERPRINT'], rows)
         : 'Nobody yet; `tributary partners invite NAME` makes an invite.';
     printResult(context, partners, human);
   },

@@ -1,88 +1,65 @@
 /**
- * The wasm engine: tfjs core, layers and the wasm backend, with our training kernels in place of slow ones.
- * Modules load on first use, so that commands which train nothing start fast.
+ * What trains: tfjs core and layers on one of its backends. The ladder: native TensorFlow where it is installed, else
+ * wasm with our training kernels; the cpu backend, 14 to 1000 times slower with convolutions, only when asked for by name.
  */
-import { createRequire } from 'node:module';
-import { dirname, sep } from 'node:path';
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type * as Core from '@tensorflow/tfjs-core';
 import type * as Layers from '@tensorflow/tfjs-layers';
-import { TributaryError } from '@tributary/protocol';
-import { CHECKED_VERSION, type TrainingKernel } from '../kernels/kernel.ts';
-import { TRAINING_KERNELS } from '../kernels/table.ts';
-import { emscriptenOf } from '../kernels/train-wasm.ts';
-import { installChainedOps } from './chained-ops.ts';
+import { asTributaryError, TributaryError } from '@tributary/protocol';
+import { registerLayers } from '../model/layers/index.ts';
+import { startCpu } from './cpu.ts';
+import type { EngineChoice, EngineName } from './names.ts';
+import { loadNative } from './native.ts';
+import { selfTest } from './self-test.ts';
+import { startWasm } from './wasm.ts';
 
-export interface Engine {
-  /** What rounds and partners are shown. */
-  readonly name: 'wasm';
-  readonly simd: boolean;
+export interface EngineParts {
   readonly tf: typeof Core;
   readonly layers: typeof Layers;
 }
 
-let loading: Promise<Engine> | undefined;
+export interface Engine extends EngineParts {
+  /** What partners are shown, and rounds record. */
+  readonly name: EngineName;
+  /** Why the better engines of the ladder were not taken, in words for the node's owner. */
+  readonly passedOver: readonly string[];
+}
+
+const START: { readonly [Name in EngineName]: () => Promise<EngineParts> } = {
+  native: loadNative,
+  wasm: startWasm,
+  cpu: startCpu,
+};
+
+const loading = new Map<EngineChoice, Promise<Engine>>();
 
 /**
- * Loads the engine once per thread.
- * @throws TributaryError training-failed when wasm cannot be used; there is no silent fall to the cpu backend.
+ * Loads and checks an engine, once per thread. Modules load on first use, so that commands which train nothing start
+ * fast. Loading another one in the same thread changes the backend of the first as well: tfjs has one at a time.
+ * @throws TributaryError training-failed with the reason: nothing falls to a slower engine than was asked for
  */
-export function loadEngine(): Promise<Engine> {
-  loading ??= start(TRAINING_KERNELS);
-  return loading;
+export function loadEngine(choice: EngineChoice = 'wasm'): Promise<Engine> {
+  const found = loading.get(choice) ?? (choice === 'auto' ? climb() : start(choice, []));
+  loading.set(choice, found);
+  return found;
 }
 
-async function start(kernels: readonly TrainingKernel[]): Promise<Engine> {
-  const tf = await import('@tensorflow/tfjs-core');
-  const layers = await import('@tensorflow/tfjs-layers');
-  const wasm = await import('@tensorflow/tfjs-backend-wasm');
-  const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-  wasm.setWasmPaths(dirname(entry) + sep);
-  if (wasm.version_wasm !== CHECKED_VERSION)
-    throw new TributaryError(
-      'training-failed',
-      `The training kernels are checked against tfjs ${CHECKED_VERSION}, installed is ${wasm.version_wasm}.`,
-    );
-  installChainedOps(tf);
-  for (const kernel of kernels) register(tf, kernel);
-  tf.enableProdMode();
-  const chosen = await tf.setBackend('wasm').catch(() => false);
-  await tf.ready();
-  if (!chosen || tf.getBackend() !== 'wasm')
-    throw new TributaryError(
-      'training-failed',
-      `The wasm backend of tfjs did not start; the backend is "${tf.getBackend()}".`,
-    );
-  refuseToOverrunMemory(tf.backend() as BackendWasm);
-  return { name: 'wasm', simd: (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) as boolean, tf, layers };
+async function climb(): Promise<Engine> {
+  try {
+    return await start('native', []);
+  } catch (error) {
+    const { message } = asTributaryError(error);
+    return start('wasm', [`native: ${message}`]);
+  }
 }
 
-/**
- * When memory runs out, malloc returns 0 (or, near 4 GiB, too little), and tfjs would write its tensor over the
- * engine's own data: wrong numbers and no error. The wasm heap ends at 4 GiB.
- */
-function refuseToOverrunMemory(backend: BackendWasm): void {
-  const wasm = emscriptenOf(backend);
-  // Emscripten's malloc replaces itself on its first call.
-  wasm._free(wasm._malloc(8));
-  const malloc = wasm._malloc;
-  wasm._malloc = (bytes) => {
-    const address = malloc(bytes) >>> 0;
-    if (bytes > 0 && (address === 0 || address + bytes > wasm.asm.memory.buffer.byteLength))
-      throw new TributaryError('training-failed', `The wasm engine has no memory for ${bytes} bytes.`);
-    return address;
-  };
-}
-
-/** Must happen before the backend starts: starting it binds the stock kernels to the wasm module. */
-function register(tf: typeof Core, kernel: TrainingKernel): void {
-  const stock = (name: string) => {
-    const config = tf.getKernel(name, 'wasm');
-    if (!config) throw new TributaryError('training-failed', `The wasm backend has no kernel ${name}.`);
-    return config.kernelFunc;
-  };
-  const replaced = tf.getKernel(kernel.name, 'wasm');
-  const kernelFunc = kernel.build(stock) as unknown as Core.KernelFunc;
-  if (replaced) tf.unregisterKernel(kernel.name, 'wasm');
-  tf.registerKernel({ ...replaced, kernelName: kernel.name, backendName: 'wasm', kernelFunc });
+async function start(name: EngineName, passedOver: readonly string[]): Promise<Engine> {
+  const { tf, layers } = await START[name]();
+  registerLayers(tf, layers);
+  const engine: Engine = { name, passedOver, tf, layers };
+  const fault = selfTest(engine);
+  if (fault !== undefined)
+    throw new TributaryError('training-failed', `The ${name} engine fails its self-test: ${fault}.`, {
+      remedy: 'Do not train with it. Run `tributary doctor`, or choose another one with --engine.',
+    });
+  return engine;
 }

@@ -99,7 +99,8 @@ test('gradients are the slopes of the product (central differences)', async () =
 });
 
 test('the engine runs our kernel, on SIMD, and a product leaves no tensor behind', async () => {
-  const { tf, simd, name } = await loadEngine();
+  const { tf, name } = await loadEngine();
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
   expect([name, simd, tf.getBackend()]).toEqual(['wasm', true, 'wasm']);
   const before = { tensors: tf.memory().numTensors, data: tf.engine().backend.numDataIds() };
   tf.tidy(() => tf.matMul(tf.ones([3, 4]), tf.ones([5, 3]), true, true).dataSync());

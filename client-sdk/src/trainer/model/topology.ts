@@ -29,8 +29,8 @@ export async function prepareTopology(topology: Topology, seed: number): Promise
  * The model of a plan, freshly initialised. Dispose it after use.
  * @throws TributaryError plan-invalid, naming the layer
  */
-export async function buildModel(plan: Plan): Promise<LayersModel> {
-  const engine = await loadEngine();
+export async function buildModel(plan: Plan, given?: Engine): Promise<LayersModel> {
+  const engine = given ?? (await loadEngine());
   const topology = nameLayers(structuredClone(plan.model.topology));
   checkLayers(engine, topology);
   const model = await deserialize(engine, topology);
@@ -45,7 +45,7 @@ export async function buildModel(plan: Plan): Promise<LayersModel> {
 
 /** The same model without the activation of its last layer, which the head computes together with the loss. */
 export async function buildLogitModel(engine: Engine, plan: Plan): Promise<LayersModel> {
-  const model = await buildModel(plan);
+  const model = await buildModel(plan, engine);
   if (activationOf(plan.training.loss) === 'none') return model;
   const outputLayer = model.outputs[0]!.sourceLayer.name;
   model.dispose();

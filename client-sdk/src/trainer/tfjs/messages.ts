@@ -1,12 +1,14 @@
 /** Between the session's thread and the training thread. */
-import type { ErrorCode, Plan, TensorSpec } from '@tributary/protocol';
+import type { EngineReport, ErrorCode, Plan, TensorSpec } from '@tributary/protocol';
 import type { DataSource } from '../../data/dataset.ts';
+import type { EngineChoice } from '../engine/names.ts';
 import type { Evaluation } from '../port.ts';
 
 /** Given to the thread once, when it starts. */
 export interface WorkerSetup {
   readonly data: DataSource;
   readonly folder: string;
+  readonly engine: EngineChoice;
 }
 
 interface Weights {
@@ -35,7 +37,7 @@ export interface TrainedReply {
 }
 
 export type WorkerReply =
-  | { readonly kind: 'ready'; readonly engine: string }
+  | { readonly kind: 'ready'; readonly engine: EngineReport; readonly passedOver: readonly string[] }
   | { readonly kind: 'progress'; readonly done: number }
   | TrainedReply
   | { readonly kind: 'evaluated'; readonly evaluation: Evaluation }

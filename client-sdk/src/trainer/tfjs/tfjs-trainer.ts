@@ -1,14 +1,17 @@
-/** The built-in Trainer: tfjs on wasm in a worker thread that can be ended at any instant. */
+/** The built-in Trainer: tfjs in a worker thread that can be ended at any instant. */
 import { TributaryError } from '@tributary/protocol';
 import type { DataSource } from '../../data/dataset.ts';
+import type { EngineChoice, EngineName } from '../engine/names.ts';
 import type { EvaluationTask, Trainer } from '../port.ts';
-import type { WorkerRequest } from './messages.ts';
+import type { WorkerRequest, WorkerSetup } from './messages.ts';
 import { type Answer, startThread, type TrainingThread } from './thread.ts';
 
 export interface TfjsTrainerOptions {
   readonly data: DataSource;
   /** Folder that relative paths in `data` start from. */
   readonly folder: string;
+  /** `auto` unless said otherwise: native where it is installed, else wasm. */
+  readonly engine?: EngineChoice;
 }
 
 /**
@@ -16,8 +19,14 @@ export interface TfjsTrainerOptions {
  * Tasks run one after the other. A thread that crashed or was aborted is replaced by the next task.
  * @throws TributaryError training-failed when the engine does not start
  */
-export async function createTfjsTrainer({ data, folder }: TfjsTrainerOptions): Promise<Trainer> {
-  let thread: TrainingThread = await startThread({ data, folder });
+export async function createTfjsTrainer({
+  data,
+  folder,
+  engine = 'auto',
+}: TfjsTrainerOptions): Promise<Trainer> {
+  let thread: TrainingThread = await startThread({ data, folder, engine });
+  // A thread that replaces another trains with the engine that was reported.
+  const setup: WorkerSetup = { data, folder, engine: thread.engine.name as EngineName };
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -25,7 +34,7 @@ export async function createTfjsTrainer({ data, folder }: TfjsTrainerOptions): P
     const { signal } = task;
     signal?.throwIfAborted();
     if (closed) throw closedError();
-    if (!thread.alive) thread = await startThread({ data, folder });
+    if (!thread.alive) thread = await startThread(setup);
     const used = thread;
     const onAbort = () => void used.end(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -44,7 +53,9 @@ export async function createTfjsTrainer({ data, folder }: TfjsTrainerOptions): P
   }
 
   return {
-    engine: thread.engine,
+    engine: thread.engine.name,
+    speed: thread.engine.speed,
+    remarks: thread.passedOver,
     train: (task) =>
       queue(task.signal, async () => {
         const { plan, seed, splitSeed, onProgress } = task;

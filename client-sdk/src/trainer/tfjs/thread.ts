@@ -1,13 +1,15 @@
 /** One training thread from start to end, and the one request that it may be working on. */
 import { Worker } from 'node:worker_threads';
-import { TributaryError } from '@tributary/protocol';
+import { type EngineReport, TributaryError } from '@tributary/protocol';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 
 /** The last reply to a request: what a task resolves to. */
 export type Answer = Exclude<WorkerReply, { kind: 'ready' | 'progress' | 'failed' }>;
 
 export interface TrainingThread {
-  readonly engine: string;
+  readonly engine: EngineReport;
+  /** Why better engines were not taken. */
+  readonly passedOver: readonly string[];
   /** False once it failed, crashed or was ended: start another. */
   readonly alive: boolean;
   /**
@@ -18,6 +20,8 @@ export interface TrainingThread {
   /** Ends it in the middle of whatever it does; a pending `ask` rejects with `reason`. */
   end(reason: unknown): Promise<void>;
 }
+
+type Ready = Extract<WorkerReply, { kind: 'ready' }>;
 
 interface Pending<T> {
   readonly resolve: (value: T) => void;
@@ -52,7 +56,7 @@ export function startThread(setup: WorkerSetup): Promise<TrainingThread> {
     switch (reply.kind) {
       case 'ready':
         worker.unref();
-        return starting?.resolve(threadOf(reply.engine));
+        return starting?.resolve(threadOf(reply));
       case 'progress':
         return working?.onProgress(reply.done);
       case 'failed':
@@ -65,8 +69,8 @@ export function startThread(setup: WorkerSetup): Promise<TrainingThread> {
     }
   });
 
-  const threadOf = (engine: string): TrainingThread => ({
-    engine,
+  const threadOf = ({ engine, passedOver }: Ready): TrainingThread => ({
+    ...{ engine, passedOver },
     get alive() {
       return alive;
     },

@@ -4,6 +4,7 @@ import { canonicalJson, type Plan, TributaryError } from '@tributary/protocol';
 import type { Dataset } from '../../data/dataset.ts';
 import { loadDataset } from '../../data/load.ts';
 import { type Engine, loadEngine } from '../engine/engine.ts';
+import { measureGflops, speedClassOf } from '../engine/speed.ts';
 import { createLocalModel, type LocalModel } from '../model/local-model.ts';
 import { allFinite } from '../model/weights.ts';
 import { checkDataset } from '../training/batches.ts';
@@ -21,7 +22,7 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
   const send = (reply: WorkerReply, transfer: ArrayBuffer[] = []) => port.postMessage(reply, transfer);
   let keptModel: Kept<LocalModel> | undefined;
   let keptData: Kept<Dataset> | undefined;
-  const engine = await loadEngine();
+  const engine = await loadEngine(setup.engine);
 
   async function modelOf(plan: Plan): Promise<LocalModel> {
     const key = canonicalJson(plan);
@@ -58,7 +59,8 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
   port.on('message', (request: WorkerRequest) => {
     handle(request).catch((error: unknown) => send({ kind: 'failed', ...describe(error) }));
   });
-  send({ kind: 'ready', engine: engine.name });
+  const speed = speedClassOf(measureGflops(engine));
+  send({ kind: 'ready', engine: { name: engine.name, speed }, passedOver: engine.passedOver });
 }
 
 function train(

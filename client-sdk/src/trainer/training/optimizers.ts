@@ -24,14 +24,16 @@ export function createOptimizer(
   }
 }
 
-function sgd({ tf }: Engine, rate: number, trained: readonly LayerVariable[]): LocalOptimizer {
+function sgd({ name, tf }: Engine, rate: number, trained: readonly LayerVariable[]): LocalOptimizer {
+  const descended = (from: Tensor, gradient: Tensor): Tensor =>
+    name === 'wasm'
+      ? (tf.engine().runKernel(descend.name, { from, gradient }, { rate }) as Tensor)
+      : tf.sub(from, tf.mul(gradient, rate));
   return {
     apply(gradients) {
       for (const variable of trained) {
         const gradient = gradients[variable.name];
-        if (!gradient) continue;
-        const inputs = { from: variable.read(), gradient };
-        variable.write(tf.engine().runKernel(descend.name, inputs, { rate }) as Tensor);
+        if (gradient) variable.write(descended(variable.read(), gradient));
       }
     },
     dispose: () => {},
