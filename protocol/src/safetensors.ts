@@ -32,20 +32,31 @@ export function encodeSafetensors(
   model: ModelWeights,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  const head = encodeSafetensorsHead(model, metadata);
+  const { values } = model;
+  const file = new Uint8Array(head.length + values.byteLength);
+  file.set(head);
+  file.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), head.length);
+  return file;
+}
+
+/** What stands before the bytes of `model.values`: for writers that do not want the whole file in memory. */
+export function encodeSafetensorsHead(
+  model: ModelWeights,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   requireLittleEndian();
   const header = utf8(headerJson(model, metadata));
   const padded = Math.ceil(header.length / 8) * 8;
   if (padded > LIMITS.safetensorsHeader)
     throw invalidModel(`a header of ${padded} bytes, the limit is ${LIMITS.safetensorsHeader}`);
-  const { values } = model;
-  const size = 8 + padded + values.byteLength;
+  const size = 8 + padded + model.values.byteLength;
   if (size > LIMITS.blob) throw invalidModel(`a file of ${size} bytes, the limit is ${LIMITS.blob}`);
-  const file = new Uint8Array(size);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
-  file.set(header, 8);
-  file.fill(0x20, 8 + header.length, 8 + padded);
-  file.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 8 + padded);
-  return file;
+  const head = new Uint8Array(8 + padded);
+  new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
+  head.set(header, 8);
+  head.fill(0x20, 8 + header.length);
+  return head;
 }
 
 /** Written by hand: an object literal would move names that look like numbers to the front. */
