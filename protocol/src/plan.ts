@@ -7,7 +7,7 @@ import { Value } from 'typebox/value';
 import type { Crypto } from './crypto/port.ts';
 import { canonicalJson } from './encoding.ts';
 import { TributaryError } from './errors.ts';
-import { Features } from './features.ts';
+import { Features, featuresFault } from './features.ts';
 import { hashStatement } from './identity.ts';
 import { FLOORS, LIMITS } from './limits.ts';
 import { Closed, Name, validate } from './schema.ts';
@@ -152,11 +152,8 @@ function checkConsistency(plan: Plan): void {
   if (stop && stop !== 'loss' && !plan.training.metrics.includes(stop))
     invalid(`earlyStop.metric ${stop} is not among training.metrics`);
   if (stop && plan.holdout === 0) invalid('earlyStop needs a hold-out, and holdout is 0');
-  if (
-    plan.features.kind === 'table' &&
-    new Set(plan.features.columns.map((c) => c.name)).size < plan.features.columns.length
-  )
-    invalid('features.columns names a column twice');
+  const fault = featuresFault(plan.features);
+  if (fault) invalid(fault);
   if (canonicalJson(plan).length > LIMITS.plan)
     throw new TributaryError('too-large', `plan: more than ${LIMITS.plan} characters.`);
 }

@@ -37,17 +37,64 @@ export function validate<S extends TSchema>(
   throw new TributaryError(code, `${what}: ${explain(schema, value)}`);
 }
 
-function explain(schema: TSchema, value: unknown): string {
+function explain(schema: TSchema, value: unknown, at: readonly string[] = []): string {
+  const branch = branchOf(schema, value);
+  if (typeof branch === 'string') return [...at, branch].join('.');
+  const inside = branch ?? memberOf(schema, value);
+  if (inside) return explain(inside.schema, inside.value, [...at, ...inside.step]);
   const errors = [...Value.Errors(schema, value)];
   // A failed union reports every branch; an error about an unknown or missing member says most.
   const error = errors.find((e) => e.keyword === 'additionalProperties') ?? errors[0];
   if (!error) return 'does not fit its schema';
-  const path = error.instancePath.slice(1).replaceAll('/', '.') || 'the whole';
+  const path = [...at, ...error.instancePath.split('/').slice(1)].join('.') || 'the whole';
   if (error.keyword === 'additionalProperties') {
     const names = (error.params as { additionalProperties: string[] }).additionalProperties;
     return `${path} has unknown field ${names.map((name) => JSON.stringify(name.slice(0, 60))).join(', ')}`;
   }
   return `${path} ${error.message}, got ${preview(Value.Pointer.Get(value, error.instancePath))}`;
+}
+
+interface Inside {
+  readonly schema: TSchema;
+  readonly value: unknown;
+  readonly step: readonly string[];
+}
+
+/** The branch of a union that a literal member (`kind`) chooses, or what is wrong with that member. */
+function branchOf(schema: TSchema, value: unknown): Inside | string | undefined {
+  const branches = ((schema as Nested).anyOf ?? []).map((one) => (one as Nested).properties ?? {});
+  const literal = Object.keys(branches[0] ?? {}).find((name) =>
+    branches.every((members) => members[name] && 'const' in members[name]),
+  );
+  if (literal === undefined || typeof value !== 'object' || value === null) return undefined;
+  const given = (value as Members)[literal];
+  const known = branches.map((members) => (members[literal] as { const?: unknown }).const);
+  const chosen = (schema as Nested).anyOf![known.indexOf(given)];
+  return chosen
+    ? // Defaults were not filled in where no branch fits as a whole: a missing one is not the fault.
+      { schema: chosen, value: Value.Default(chosen, structuredClone(value)), step: [] }
+    : `${literal} must be one of ${known.join(', ')}, got ${preview(given)}`;
+}
+
+/** The first member or item that does not fit; an unknown member of the object itself comes before. */
+function memberOf(schema: TSchema, value: unknown): Inside | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const members = value as Members;
+  const { properties = {}, items } = schema as Nested;
+  if (!items && Object.keys(members).some((name) => !Object.hasOwn(properties, name))) return undefined;
+  for (const name of Object.keys(members)) {
+    const member = items ?? properties[name]!;
+    if (!Value.Check(member, members[name])) return { schema: member, value: members[name], step: [name] };
+  }
+  return undefined;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+interface Nested {
+  readonly anyOf?: readonly TSchema[];
+  readonly properties?: Readonly<Record<string, TSchema>>;
+  readonly items?: TSchema;
 }
 
 function preview(value: unknown): string {

@@ -67,12 +67,35 @@ function activationName(activation: unknown): string | undefined {
 }
 
 function featureWords(features: Features): string {
-  if (features.kind === 'image') {
-    const colors = features.channels === 1 ? 'grey' : 'colour';
-    return `images of ${features.height} x ${features.width} pixels, ${colors}, in classes ${few(features.classes)}`;
+  const target = targetWords(features);
+  switch (features.kind) {
+    case 'image': {
+      const colors = features.channels === 1 ? 'grey' : 'colour';
+      return `images of ${features.height} x ${features.width} pixels, ${colors}, ${target}`;
+    }
+    case 'table':
+      return `columns ${few(features.columns.map(columnWords))}; to predict: ${target}`;
+    case 'series':
+      return (
+        `columns ${few(features.columns.map(columnWords))}, ${plural(features.window, 'row')} at a time` +
+        `${features.group === undefined ? '' : ` of one ${features.group}`}; to predict: ${target}`
+      );
+    case 'text':
+      return (
+        `the first ${plural(features.length, 'word')} of column ${features.column}, ` +
+        `as one of ${features.buckets} numbers each; to predict: ${target}`
+      );
   }
-  const label = features.label.kind === 'class' ? `class ${few(features.label.classes)}` : 'a number';
-  return `columns ${few(features.columns.map(columnWords))}; to predict: ${features.label.name} (${label})`;
+}
+
+function targetWords(features: Features): string {
+  if (features.kind === 'image')
+    return `${features.label ? 'to be given back; ' : ''}in classes ${few(features.classes)}`;
+  const { label } = features;
+  if (label.kind === 'features') return 'these columns themselves';
+  if (label.kind === 'class') return `${label.name} (class ${few(label.classes)})`;
+  const when = features.kind === 'series' ? `, ${plural(features.horizon, 'row')} later` : '';
+  return `${label.name} (a number${when})`;
 }
 
 function columnWords({ name, transform }: Column): string {

@@ -1,21 +1,38 @@
-/** Tables: CSV with a header row (RFC 4180, UTF-8), read as a stream, so that only the chosen columns are held. */
+/** CSV with a header row (RFC 4180, UTF-8), read as a stream: nobody but its reader holds a row. */
 import { createReadStream } from 'node:fs';
-import { type Features, TributaryError } from '@tributary/protocol';
+import { TributaryError } from '@tributary/protocol';
 import { CsvError, parse } from 'csv-parse';
-import type { Dataset } from './dataset.ts';
-import { fileProblem, invalidData, MAX_FLOATS, quote, requireRoom } from './problems.ts';
-import { type CompiledColumn, compileColumn, readNumber } from './transforms.ts';
+import { fileProblem, invalidData, quote } from './problems.ts';
 
-type TableFeatures = Extract<Features, { kind: 'table' }>;
+export interface CsvFile {
+  readonly path: string;
+  readonly delimiter?: string | undefined;
+}
+
+/** The header, and the row that is being read. */
+export interface CsvTable {
+  readonly path: string;
+  /** @throws data-invalid unless exactly one column has this name */
+  position(column: string): number;
+  /** Names file, row (counted from 1 behind the header), column and the one offending value. */
+  refusal(column: string, cell: string, problem: string): TributaryError;
+}
+
+export type RowReader = (cells: readonly string[]) => void;
 
 /** Characters of one record: 10,000 columns of long numbers; a quote left open stops here. */
 const MAX_RECORD = 4 * 1024 * 1024;
 
-/** Rows are counted from 1 behind the header row. */
-export async function loadCsv(path: string, features: TableFeatures, delimiter = ','): Promise<Dataset> {
+/**
+ * @param begin is given the header and returns what takes one row after the other
+ * @throws data-invalid, also for a file without rows; whatever `begin` and the reader throw
+ */
+export async function readCsv(
+  { path, delimiter = ',' }: CsvFile,
+  begin: (table: CsvTable) => RowReader,
+): Promise<void> {
   if (delimiter.length !== 1 || /["\r\n]/.test(delimiter))
     throw invalidData(`The delimiter must be one character, got ${quote(delimiter)}.`);
-  const columns = features.columns.map(compileColumn);
   const input = createReadStream(path);
   const parser = parse({
     bom: true,
@@ -26,113 +43,36 @@ export async function loadCsv(path: string, features: TableFeatures, delimiter =
   });
   // A stream does not hand its faults on by itself, and an unhandled one would end the process.
   input.on('error', (error) => parser.destroy(error));
-  const rows = new Rows(
-    columns.reduce((sum, column) => sum + column.width, 0),
-    path,
-  );
-  let writeRow: ((cells: readonly string[], rows: Rows) => void) | undefined;
+  let row = 0;
+  let read: RowReader | undefined;
   try {
     for await (const cells of input.pipe(parser) as AsyncIterable<string[]>) {
-      if (writeRow) writeRow(cells, rows);
-      else writeRow = rowWriter(cells, columns, features.label, path);
+      if (read) {
+        row += 1;
+        read(cells);
+      } else read = begin(tableOf(path, cells, () => row));
     }
   } catch (thrown) {
     throw csvProblem(path, thrown);
   } finally {
     input.destroy();
   }
-  if (rows.count === 0) throw invalidData(`${path} holds no rows behind its header.`);
-  return rows.toDataset();
+  if (row === 0) throw invalidData(`${path} holds no rows behind its header.`);
 }
 
-function rowWriter(
-  header: readonly string[],
-  columns: readonly CompiledColumn[],
-  label: TableFeatures['label'],
-  path: string,
-) {
-  const positions = columns.map((column) => positionOf(column.name, header, path));
-  const labelPosition = positionOf(label.name, header, path);
-  const readLabel = labelReader(label);
-  return (cells: readonly string[], rows: Rows): void => {
-    const refuse = (name: string, cell: string, problem: string) =>
-      invalidData(`${path}: row ${rows.count + 1}, column ${quote(name)}: ${quote(cell)} ${problem}.`);
-    const at = rows.next();
-    let offset = at;
-    for (const [i, column] of columns.entries()) {
-      const cell = cells[positions[i]!]!;
-      const problem = column.write(cell, rows.features, offset);
-      if (problem) throw refuse(column.name, cell, problem);
-      offset += column.width;
-    }
-    const cell = cells[labelPosition]!;
-    const value = readLabel(cell);
-    if (value === undefined)
-      throw refuse(label.name, cell, label.kind === 'class' ? 'is no class of the plan' : 'is not a number');
-    rows.commit(value);
+function tableOf(path: string, header: readonly string[], row: () => number): CsvTable {
+  return {
+    path,
+    position(column) {
+      const position = header.indexOf(column);
+      if (position < 0) throw invalidData(`${path} has no column ${quote(column)}, which the plan wants.`);
+      if (header.indexOf(column, position + 1) >= 0)
+        throw invalidData(`${path} has two columns ${quote(column)}; rename one.`);
+      return position;
+    },
+    refusal: (column, cell, problem) =>
+      invalidData(`${path}: row ${row()}, column ${quote(column)}: ${quote(cell)} ${problem}.`),
   };
-}
-
-function positionOf(name: string, header: readonly string[], path: string): number {
-  const position = header.indexOf(name);
-  if (position < 0) throw invalidData(`${path} has no column ${quote(name)}, which the plan wants.`);
-  if (header.indexOf(name, position + 1) >= 0)
-    throw invalidData(`${path} has two columns ${quote(name)}; rename one.`);
-  return position;
-}
-
-function labelReader(label: TableFeatures['label']): (cell: string) => number | undefined {
-  if (label.kind === 'class') {
-    const indices = new Map(label.classes.map((name, i) => [name, i]));
-    return (cell) => indices.get(cell);
-  }
-  return (cell) => {
-    const value = readNumber(cell);
-    return value !== undefined && Number.isFinite(Math.fround(value)) ? value : undefined;
-  };
-}
-
-/** Rows of a number not known before: the buffer doubles. */
-class Rows {
-  readonly width: number;
-  readonly path: string;
-  features: Float32Array;
-  readonly labels: number[] = [];
-
-  constructor(width: number, path: string) {
-    this.width = width;
-    this.path = path;
-    this.features = new Float32Array(width);
-  }
-
-  get count(): number {
-    return this.labels.length;
-  }
-
-  /** Makes room for one row and returns where it starts. */
-  next(): number {
-    const at = this.count * this.width;
-    if (at + this.width > this.features.length) {
-      requireRoom(this.count + 1, this.width, this.path);
-      const larger = new Float32Array(Math.min(2 * this.features.length, MAX_FLOATS));
-      larger.set(this.features);
-      this.features = larger;
-    }
-    return at;
-  }
-
-  commit(label: number): void {
-    this.labels.push(label);
-  }
-
-  toDataset(): Dataset {
-    return {
-      rows: this.count,
-      shape: [this.width],
-      features: this.features.slice(0, this.count * this.width),
-      labels: Float32Array.from(this.labels),
-    };
-  }
 }
 
 const PARSER_PROBLEMS: Partial<Record<CsvError['code'], string>> = {
@@ -144,7 +84,7 @@ const PARSER_PROBLEMS: Partial<Record<CsvError['code'], string>> = {
 };
 
 /** The parser's own message and fields hold whole records: only its code and line number go on. */
-function csvProblem(path: string, thrown: unknown): unknown {
+export function csvProblem(path: string, thrown: unknown): unknown {
   if (!(thrown instanceof CsvError) || thrown instanceof TributaryError) return fileProblem(path, thrown);
   const line = typeof thrown.lines === 'number' ? thrown.lines : '?';
   return invalidData(

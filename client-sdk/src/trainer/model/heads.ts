@@ -2,7 +2,7 @@
  * The output end of a model: activation, loss, gradient and metrics in one pass over a small batch of outputs, from
  * logits wherever the activation is a softmax or sigmoid, which is both faster and exact where probabilities saturate.
  */
-import type { Plan } from '@tributary/protocol';
+import { type Plan, type Target, targetOf } from '@tributary/protocol';
 
 /** Sums over the rows of a batch. */
 export interface BatchSums {
@@ -16,7 +16,8 @@ export function emptySums(): BatchSums {
 }
 
 /**
- * Adds one batch to `sums`. `outputs` is rows x units; `labels` one value per row.
+ * Adds one batch to `sums`. `outputs` is rows x units; `labels` rows x values to predict, which is one
+ * value or, where the features themselves are the target, as many as units.
  * With `gradient` (rows x units) it also writes d(mean loss)/d(outputs).
  */
 export type Head = (
@@ -49,15 +50,14 @@ export function headOf(plan: Plan): Head {
     case 'sigmoid':
       return sigmoidHead;
     case 'none':
-      return squaredHead(classCount(plan) > 0);
+      return SQUARED[targetOf(plan.features).kind];
   }
 }
 
-/** 0 when the label is a number. */
-export function classCount(plan: Plan): number {
-  const { features } = plan;
-  if (features.kind === 'image') return features.classes.length;
-  return features.label.kind === 'class' ? features.label.classes.length : 0;
+/** 0 when no class is predicted. */
+export function classCount({ features }: Plan): number {
+  const target = targetOf(features);
+  return target.kind === 'class' ? target.classes.length : 0;
 }
 
 /** Labels are class indices. loss = log(sum exp z) - z[label]; gradient (p - onehot) / rows. */
@@ -98,22 +98,31 @@ const sigmoidHead: Head = (outputs, labels, _units, sums, gradient) => {
   }
 };
 
-/** Mean over units of (o - y)^2, where y is the number itself or the one-hot label. */
-function squaredHead(oneHot: boolean): Head {
+/** Mean over units of (o - y)^2. @param target y of one unit */
+function squaredHead(
+  target: (labels: Float32Array, row: number, unit: number, units: number) => number,
+  classes: boolean,
+): Head {
   return (outputs, labels, units, sums, gradient) => {
-    const rows = labels.length;
+    const rows = outputs.length / units;
     for (let row = 0; row < rows; row += 1) {
-      const label = labels[row]!;
       let best = 0;
       for (let unit = 0; unit < units; unit += 1) {
         const at = row * units + unit;
-        const error = outputs[at]! - (oneHot ? Number(unit === label) : label);
+        const error = outputs[at]! - target(labels, row, unit, units);
         sums.loss += (error * error) / units;
         sums.meanAbsoluteError += Math.abs(error) / units;
         if (outputs[at]! > outputs[row * units + best]!) best = unit;
         if (gradient) gradient[at] = (2 * error) / units / rows;
       }
-      if (oneHot && best === label) sums.accuracy += 1;
+      if (classes && best === labels[row]) sums.accuracy += 1;
     }
   };
 }
+
+/** What the squared error is taken against: a one-hot class, the number itself, or as many values as units. */
+const SQUARED: Readonly<Record<Target['kind'], Head>> = {
+  class: squaredHead((labels, row, unit) => Number(unit === labels[row]), true),
+  number: squaredHead((labels, row) => labels[row]!, false),
+  features: squaredHead((labels, row, unit, units) => labels[row * units + unit]!, false),
+};

@@ -49,7 +49,7 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
     const dataset = await dataOf(request.plan);
     model.load(request.weights);
     if (request.kind === 'evaluate') {
-      const { train } = splitRows(dataset.rows, 0, new Uint8Array(0));
+      const { train } = splitRows(dataset, 0, new Uint8Array(0));
       send({ kind: 'evaluated', evaluation: evaluateRows(engine, model, request.plan, dataset, train) });
       return;
     }
@@ -70,7 +70,7 @@ function train(
   { plan, seed, splitSeed }: Extract<WorkerRequest, { kind: 'train' }>,
   send: (reply: WorkerReply, transfer?: ArrayBuffer[]) => void,
 ): void {
-  const split = splitRows(dataset.rows, plan.holdout, splitSeed);
+  const split = splitRows(dataset, plan.holdout, splitSeed);
   const samples = split.train.length;
   if (samples === 0)
     throw new TributaryError(

@@ -138,7 +138,7 @@ export function createDenseStep(
 
   return {
     train(values, labels) {
-      const rows = labels.length;
+      const rows = values.length / stack[0]!.inputs;
       const sums = emptySums();
       const { units, output, slope } = layers.at(-1)!;
       input.values.set(values);

@@ -37,16 +37,16 @@ test('a shuffle is a permutation, and each seed has its own', () => {
 });
 
 test('the hold-out is the same rows for the same seed, disjoint from training, of the declared share', () => {
-  const split = splitRows(105, 0.1, seed(5));
-  expect(split).toEqual(splitRows(105, 0.1, seed(5)));
-  expect(split.holdout).not.toEqual(splitRows(105, 0.1, seed(6)).holdout);
+  const split = splitRows({ rows: 105 }, 0.1, seed(5));
+  expect(split).toEqual(splitRows({ rows: 105 }, 0.1, seed(5)));
+  expect(split.holdout).not.toEqual(splitRows({ rows: 105 }, 0.1, seed(6)).holdout);
   expect(split.holdout.length).toBe(10);
   const all = [...split.train, ...split.holdout].sort((a, b) => a - b);
   expect(all).toEqual(Array.from({ length: 105 }, (_, row) => row));
 });
 
 test('a share above 0 holds out at least one row, 0 holds out none', () => {
-  expect(splitRows(5, 0.1, seed(1)).holdout.length).toBe(1);
-  expect(splitRows(5, 0, seed(1)).holdout.length).toBe(0);
-  expect(splitRows(1, 0.1, seed(1)).train.length).toBe(0);
+  expect(splitRows({ rows: 5 }, 0.1, seed(1)).holdout.length).toBe(1);
+  expect(splitRows({ rows: 5 }, 0, seed(1)).holdout.length).toBe(0);
+  expect(splitRows({ rows: 1 }, 0.1, seed(1)).train.length).toBe(0);
 });

@@ -1,4 +1,5 @@
 /** Seeded randomness of local training. Not cryptographic: the 32-byte seeds it starts from are. */
+import type { Dataset, Windows } from '../../data/dataset.ts';
 
 export interface Random {
   /** 0 <= x < 1, 32 bits. */
@@ -48,11 +49,37 @@ export interface Split {
   readonly holdout: Uint32Array;
 }
 
-/** The same rows for the same seed, share and row count; at least one row is held out when the share is above 0. */
-export function splitRows(rows: number, share: number, splitSeed: Uint8Array): Split {
+/**
+ * Which rows a plan's share holds out: max(1, floor(rows * share)), drawn by the seed; of a series the last ones in time.
+ * The same for the same seed, share and rows.
+ */
+export function splitRows({ rows, windows }: Rows, share: number, splitSeed: Uint8Array): Split {
   const order = Uint32Array.from({ length: rows }, (_, row) => row);
   if (share === 0) return { train: order, holdout: order.subarray(0, 0) };
-  shuffle(order, seededRandom(splitSeed));
   const held = Math.min(rows, Math.max(1, Math.floor(rows * share)));
+  if (windows) return splitWindows(windows, held);
+  shuffle(order, seededRandom(splitSeed));
   return { train: order.slice(held).sort(), holdout: order.slice(0, held).sort() };
+}
+
+type Rows = Pick<Dataset, 'rows' | 'windows'>;
+
+/**
+ * `held` rows, from every group its last ones in proportion. When the first of them is forecast, at the end of its
+ * window, nothing later may have been learnt: rows of its group whose label lies behind that are left out of both.
+ */
+function splitWindows({ starts, groups, horizon }: Windows, held: number): Split {
+  const train: number[] = [];
+  const holdout: number[] = [];
+  let end = 0;
+  for (const count of groups) {
+    const first = end;
+    end += count;
+    const heldSoFar = Math.floor((end * held) / starts.length);
+    const from = end - (heldSoFar - holdout.length);
+    for (let row = from; row < end; row += 1) holdout.push(row);
+    const known = from < end ? starts[from]! - horizon : Number.POSITIVE_INFINITY;
+    for (let row = first; row < from; row += 1) if (starts[row]! <= known) train.push(row);
+  }
+  return { train: Uint32Array.from(train), holdout: Uint32Array.from(holdout) };
 }

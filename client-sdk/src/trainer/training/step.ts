@@ -4,6 +4,7 @@ import type { Plan } from '@tributary/protocol';
 import type { Engine } from '../engine/engine.ts';
 import { type BatchSums, emptySums } from '../model/heads.ts';
 import type { LocalModel } from '../model/local-model.ts';
+import { rowWidth } from './batches.ts';
 import { createDenseStep } from './dense-stack.ts';
 import { createOptimizer } from './optimizers.ts';
 import type { Step } from './step-port.ts';
@@ -23,11 +24,13 @@ export function createStep(engine: Engine, model: LocalModel, training: Plan['tr
 export function createTapedStep(engine: Engine, model: LocalModel, training: Plan['training']): Step {
   const { tf } = engine;
   const optimizer = createOptimizer(engine, training.optimizer, model.trained);
+  const width = rowWidth(model.inputShape);
   const variables = model.trained.map((variable) => variable.read() as Variable);
   return {
     train: (values, labels) =>
       tf.tidy(() => {
-        const inputs = tf.tensor(values, [labels.length, ...model.inputShape], 'float32');
+        const rows = values.length / width;
+        const inputs = tf.tensor(values, [rows, ...model.inputShape], 'float32');
         const sums = emptySums();
         let penalised = false;
         const { value, grads } = tf.variableGrads(() => {
@@ -37,7 +40,7 @@ export function createTapedStep(engine: Engine, model: LocalModel, training: Pla
           return (penalty ? tf.add(loss, penalty) : loss) as Scalar;
         }, variables);
         optimizer.apply(grads);
-        return penalised ? value.dataSync()[0]! : sums.loss / labels.length;
+        return penalised ? value.dataSync()[0]! : sums.loss / rows;
       }),
     end: () => optimizer.dispose(),
   };
@@ -56,7 +59,7 @@ function headLoss(
     const gradient = new Float32Array(logits.size);
     model.head(logits.dataSync() as Float32Array, labels, model.units, sums, gradient);
     return {
-      value: tf.scalar(sums.loss / labels.length),
+      value: tf.scalar(sums.loss / logits.shape[0]!),
       gradFunc: () => tf.tensor(gradient, logits.shape, 'float32'),
     };
   });
