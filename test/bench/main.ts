@@ -1,11 +1,14 @@
 /** `npm run bench -- NAME [--json] [options]`: measured value, the floor measured in the same run, and their ratio. */
 import { parseArgs } from 'node:util';
+import { ENGINES } from '@tributary/client-sdk/training';
 import { benchExchange } from './exchange.ts';
 import { benchFold } from './fold.ts';
 import { benchMasks } from './masks.ts';
 import { benchMemory } from './memory.ts';
 import { print, type Result } from './report.ts';
 import { benchRound } from './round.ts';
+import { NETS } from './train/nets.ts';
+import { benchTrain } from './train/train.ts';
 import { benchUnmask } from './unmask.ts';
 
 interface Options {
@@ -13,6 +16,8 @@ interface Options {
   readonly params?: string;
   readonly drop?: string;
   readonly repeat?: string;
+  readonly nets?: string;
+  readonly engines?: string;
 }
 
 const BENCHES: Record<string, (options: Options) => Promise<Result | Result[]> | Result> = {
@@ -44,6 +49,11 @@ const BENCHES: Record<string, (options: Options) => Promise<Result | Result[]> |
       clients: count('clients', o.clients, 10),
       parameters: count('params', o.params, 200_000),
     }),
+  train: (o) =>
+    benchTrain({
+      nets: words('nets', o.nets, NETS, NETS),
+      engines: words('engines', o.engines, ENGINES, ['native', 'wasm']),
+    }),
 };
 
 const HELP = `npm run bench -- NAME [--json] [options]
@@ -54,6 +64,7 @@ const HELP = `npm run bench -- NAME [--json] [options]
   exchange  a whole exchange, plain and secure           --clients 4 --params 10000000
   memory    peak memory by number of clients             --clients 10,50,100 --params 1000000 --repeat 5
   round     protocol time of a round                     --clients 10 --params 200000
+  train     a training step of each net, by engine       --engines native,wasm --nets cnn-32,...
   all       every one of them
 `;
 
@@ -66,10 +77,31 @@ function count(name: string, text: string | undefined, fallback: number): number
   return value;
 }
 
+function words<T extends string>(
+  name: string,
+  text: string | undefined,
+  allowed: readonly T[],
+  fallback: readonly T[],
+): readonly T[] {
+  const given = text?.split(',') ?? fallback;
+  const wrong = given.find((word) => !allowed.some((one) => one === word));
+  if (wrong !== undefined) throw new UsageError(`--${name} knows ${allowed.join(', ')}, not ${wrong}.`);
+  return given as readonly T[];
+}
+
 async function main(): Promise<void> {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
-  const options = { json: flag, help: flag, clients: text, params: text, drop: text, repeat: text };
+  const options = {
+    json: flag,
+    help: flag,
+    clients: text,
+    params: text,
+    drop: text,
+    repeat: text,
+    nets: text,
+    engines: text,
+  };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const [name] = positionals;
   if (values.help || name === undefined) {

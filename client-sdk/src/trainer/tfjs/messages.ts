@@ -41,4 +41,4 @@ export type WorkerReply =
   | { readonly kind: 'progress'; readonly done: number }
   | TrainedReply
   | { readonly kind: 'evaluated'; readonly evaluation: Evaluation }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly remedy?: string };

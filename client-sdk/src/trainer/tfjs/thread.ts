@@ -61,7 +61,7 @@ export function startThread(setup: WorkerSetup): Promise<TrainingThread> {
         return working?.onProgress(reply.done);
       case 'failed':
         // Whatever failed, nothing of the thread is used again: its engine may be out of memory or half built.
-        die(new TributaryError(reply.code, reply.message));
+        die(new TributaryError(reply.code, reply.message, reply.remedy ? { remedy: reply.remedy } : {}));
         return void worker.terminate();
       case 'trained':
       case 'evaluated':

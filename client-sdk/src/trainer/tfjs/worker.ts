@@ -6,8 +6,10 @@ import { loadDataset } from '../../data/load.ts';
 import { type Engine, loadEngine } from '../engine/engine.ts';
 import { measureGflops, speedClassOf } from '../engine/speed.ts';
 import { createLocalModel, type LocalModel } from '../model/local-model.ts';
+import { momentsLayerOf } from '../model/moments-checks.ts';
 import { allFinite } from '../model/weights.ts';
 import { checkDataset } from '../training/batches.ts';
+import { addMoments } from '../training/moments-pass.ts';
 import { splitRows } from '../training/random.ts';
 import { evaluateRows, trainRows } from '../training/training.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
@@ -67,7 +69,7 @@ function train(
   engine: Engine,
   model: LocalModel,
   dataset: Dataset,
-  { plan, seed, splitSeed }: Extract<WorkerRequest, { kind: 'train' }>,
+  { plan, weights, seed, splitSeed }: Extract<WorkerRequest, { kind: 'train' }>,
   send: (reply: WorkerReply, transfer?: ArrayBuffer[]) => void,
 ): void {
   const split = splitRows(dataset, plan.holdout, splitSeed);
@@ -79,17 +81,26 @@ function train(
     );
   const holdout = evaluateRows(engine, model, plan, dataset, split.holdout);
   const onProgress = (done: number) => send({ kind: 'progress', done });
-  const loss = trainRows(engine, model, plan, dataset, split.train, seed, onProgress);
-  const values = model.values();
+  const moments = momentsLayerOf(plan);
+  const loss = moments ? 0 : trainRows(engine, model, plan, dataset, split.train, seed, onProgress);
+  const values = moments ? addMoments(moments, weights, dataset, split.train) : model.values();
   if (!allFinite(values))
     throw new TributaryError('not-finite', 'A weight is not finite after local training.');
   send({ kind: 'trained', values, samples, loss, holdout }, [values.buffer as ArrayBuffer]);
 }
 
 /** Errors cross the thread as code and text. Faults of tfjs or the runtime name their cause: the log is the partner's. */
-function describe(error: unknown): { code: TributaryError['code']; message: string } {
-  if (error instanceof TributaryError) return { code: error.code, message: error.message };
+function describe(error: unknown): { code: TributaryError['code']; message: string; remedy?: string } {
+  if (error instanceof TributaryError) {
+    const { code, message, remedy } = error;
+    return { code, message, remedy };
+  }
   return { code: 'training-failed', message: error instanceof Error ? error.message : String(error) };
 }
 
-if (parentPort) await serve(parentPort, workerData as WorkerSetup);
+if (parentPort) {
+  const port = parentPort;
+  await serve(port, workerData as WorkerSetup).catch((error: unknown) =>
+    port.postMessage({ kind: 'failed', ...describe(error) } satisfies WorkerReply),
+  );
+}
