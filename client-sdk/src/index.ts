@@ -1,9 +1,15 @@
 export { type ApiClient, createApiClient } from './api-client.ts';
 export { FederatedClient, type FederatedClientOptions } from './client.ts';
+export { type CancerPlanOptions, cancerPlan } from './data/cancer-plan.ts';
+export { splitCancer } from './data/cancer-split.ts';
 export type { DataSource } from './data/dataset.ts';
 export { type DigitsPlanOptions, digitsPlan } from './data/digits-plan.ts';
 export { formatPartition, type PartitionScheme, parsePartition } from './data/partition/partition.ts';
 export { type SplitOptions, splitDigits } from './data/split.ts';
+export { fetchMoments } from './moments/fetch.ts';
+export { type MomentsPlanOptions, momentsPlan } from './moments/plan.ts';
+export { type ColumnMoments, type Moments, type MomentsRun, readMoments } from './moments/read.ts';
+export { standardise } from './moments/standardise.ts';
 export * from './node/index.ts';
 export {
   type Approvals,

@@ -52,10 +52,13 @@ async function writeNode(out: string, name: string, set: string, digits: DigitSe
     writeIdx({ shape: [rows, DIGIT_SIDE, DIGIT_SIDE], values: digits.images }),
   );
   await writeFile(join(folder, labels), writeIdx({ shape: [rows], values: digits.labels }));
-  await writeFile(join(folder, 'node.yaml'), nodeYaml({ name, images, labels, minRoster }));
+  await writeFile(
+    join(folder, 'node.yaml'),
+    nodeYaml({ name, data: { kind: 'idx', images, labels }, minRoster }),
+  );
 }
 
-function checkPartners(partners: number): void {
+export function checkPartners(partners: number): void {
   if (!Number.isInteger(partners) || partners < FLOORS.members)
     throw new TributaryError(
       'malformed',
@@ -71,7 +74,7 @@ function checkPartners(partners: number): void {
 }
 
 /** Partners left over from a larger split would train on rows that this one deals to others: not even `force` mixes. */
-async function requireFree(out: string, partners: number, force: boolean): Promise<void> {
+export async function requireFree(out: string, partners: number, force: boolean): Promise<void> {
   const found = await readdir(out).catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === 'ENOENT') return [];
     throw new TributaryError('storage-failed', `${out} cannot be used as a folder (${thrown.code}).`);

@@ -1,24 +1,23 @@
 /** The commented YAML files that a split writes for people to read and change. */
 import type { Plan } from '@tributary/protocol';
-import { Document, isScalar, visit } from 'yaml';
+import { Document, isMap, isScalar, visit } from 'yaml';
+import type { DataSource } from './dataset.ts';
 
 export interface NodeFile {
   readonly name: string;
-  readonly images: string;
-  readonly labels: string;
+  readonly data: DataSource;
   /** Null for evaluators: they hold public data, so no policy is needed. */
   readonly minRoster: number | null;
 }
 
 /** node.yaml: one node's data, and a partner's policy. */
-export function nodeYaml({ name, images, labels, minRoster }: NodeFile): string {
+export function nodeYaml({ name, data, minRoster }: NodeFile): string {
+  const lines = Object.entries(data).map(([field, value]) => `  ${field}: ${value}`);
   return `\
 name: ${name}            # for people
 state: ./state             # identity (encrypted), pins, ledger; made by \`tributary node init\`
 data:                      # paths are relative to this file; the rows never leave this machine
-  kind: idx
-  images: ${images}
-  labels: ${labels}
+${lines.join('\n')}
 ${minRoster === null ? '' : partnerPolicy(minRoster)}`;
 }
 
@@ -36,12 +35,15 @@ policy:                    # default deny; only this file and its owner decide
 `;
 }
 
-/** As YAML, lists of plain values on one line. */
+/** As YAML, lists of plain values and the transforms of columns on one line. */
 function indented(value: unknown, spaces: number): string {
   const document = new Document(value);
   visit(document, {
     Seq: (_, list) => {
       list.flow = list.items.every(isScalar);
+    },
+    Pair: (_, { key, value }) => {
+      if (isScalar(key) && key.value === 'transform' && isMap(value)) value.flow = true;
     },
   });
   return document
@@ -50,7 +52,7 @@ function indented(value: unknown, spaces: number): string {
     .replaceAll(/^/gm, ' '.repeat(spaces));
 }
 
-/** plan.yaml: a plan that `digitsPlan` made, with the reasons. What it leaves out is at its default. */
+/** plan.yaml: a plan that a split made, with the reasons. What it leaves out is at its default. */
 export function planYaml(plan: Plan): string {
   const { training, aggregation, cohort, features } = plan;
   return `\

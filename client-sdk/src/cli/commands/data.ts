@@ -2,6 +2,14 @@
 import { choice, command, group, wholeNumber } from '../command.ts';
 import { note, printResult, table } from '../output.ts';
 
+/** Each loads its module only when it is wanted. */
+const SPLITS = {
+  digits: async () => (await import('../../data/split.ts')).splitDigits,
+  cancer: async () => (await import('../../data/cancer-split.ts')).splitCancer,
+};
+const CLASSES = { digits: [...'0123456789'], cancer: ['B', 'M'] } as const;
+const SETS = Object.keys(SPLITS) as (keyof typeof SPLITS)[];
+
 const split = command({
   name: 'split',
   description: 'Deal a data set to simulated partners, with node.yaml files and a plan',
@@ -9,6 +17,10 @@ const split = command({
     {
       line: 'data split digits --partners 3 --out DIR',
       does: '10,000 real handwritten digits, dealt at random',
+    },
+    {
+      line: 'data split cancer --partners 5 --out DIR',
+      does: '569 breast masses, 30 measures each, as CSV',
     },
     {
       line: 'data split digits --partners 5 --out DIR --partition shards:2',
@@ -20,7 +32,7 @@ const split = command({
     },
   ],
   args: {
-    set: { type: 'positional', valueHint: 'digits', description: 'Which data: digits' },
+    set: { type: 'positional', valueHint: SETS.join('|'), description: `Which data: ${SETS.join(', ')}` },
     partners: { type: 'string', required: true, valueHint: 'N', description: 'How many partners' },
     out: { type: 'string', required: true, valueHint: 'DIR', description: 'Folder to write' },
     partition: {
@@ -33,16 +45,25 @@ const split = command({
     force: { type: 'boolean', description: 'Write into a folder that is not empty' },
   },
   async run(context, args) {
-    choice(args.set, 'The data set', ['digits']);
+    const set = choice(args.set, 'The data set', SETS);
     const partners = wholeNumber(args.partners, '--partners', 1, 1_000_000);
     const seed = wholeNumber(args.seed, '--seed', 0, 2 ** 31 - 1);
     const { parsePartition } = await import('../../data/partition/partition.ts');
-    const { splitDigits } = await import('../../data/split.ts');
     const partition = parsePartition(args.partition);
-    const manifest = await splitDigits({ partners, out: args.out, partition, seed, force: args.force });
+    const manifest = await (await SPLITS[set]())({
+      partners,
+      out: args.out,
+      partition,
+      seed,
+      force: args.force,
+    });
     const rows = manifest.partners.map((part, index) => [`partner-${index + 1}`, part.rows, ...part.labels]);
-    const digits = Array.from({ length: 10 }, (_, digit) => `"${digit}"`);
-    printResult(context, { out: args.out, ...manifest }, table(context, ['FOLDER', 'ROWS', ...digits], rows));
+    const classes = CLASSES[set].map((name) => `"${name}"`);
+    printResult(
+      context,
+      { out: args.out, ...manifest },
+      table(context, ['FOLDER', 'ROWS', ...classes], rows),
+    );
     note(
       context,
       `\n${args.out} holds a folder per partner (data and node.yaml), one for an evaluator, and plan.yaml.\n` +
