@@ -22,6 +22,11 @@ export {
 } from './policy/index.ts';
 export type { ClientEvents } from './runtime/listeners.ts';
 export type { LedgerRecord, LedgerStore, Place, SessionEvent } from './session/index.ts';
+export {
+  createExternalTrainer,
+  type ExternalTrainer,
+  type ExternalTrainerOptions,
+} from './trainer/external/external-trainer.ts';
 export { buildModel, initialWeights, prepareTopology } from './trainer/model/topology.ts';
 export type { Evaluation, EvaluationTask, Trainer, TrainingResult, TrainingTask } from './trainer/port.ts';
 export { createTfjsTrainer, type TfjsTrainerOptions } from './trainer/tfjs/tfjs-trainer.ts';

@@ -15,6 +15,8 @@ data:                     # paths are relative to this file; the rows never leav
   # labels: labels.idx1-ubyte
   # kind: folder          # one folder per class, holding PNG or JPEG files
   # path: images
+# trainer:                # a program of your own that trains instead of tfjs: client-sdk/TRAINER.md
+#   command: [python3, trainer.py]
 
 ${role === 'evaluator' ? EVALUATOR : PARTNER}`;
 }

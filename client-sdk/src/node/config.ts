@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Closed, Name, TributaryError, validate } from '@tributary/protocol';
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { parse } from 'yaml';
 import type { DataSource } from '../data/dataset.ts';
 import { type Policy, parsePolicy } from '../policy/index.ts';
@@ -20,27 +20,49 @@ const Data = Type.Union([
   Closed({ kind: Type.Literal('folder'), path: FilePath }),
 ]);
 
+/** Not its own variable to give: what begins so is the node's. */
+const VARIABLE = '^(?!TRIBUTARY_)[A-Za-z_][A-Za-z0-9_]{0,99}$';
+const OwnTrainer = Closed({
+  /** Program and arguments, run in the folder of node.yaml without a shell. */
+  command: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 100 }),
+  /** Added to the few variables that it gets. */
+  env: Type.Optional(
+    Type.Record(Type.String({ pattern: VARIABLE }), Type.String({ maxLength: 4096 }), {
+      additionalProperties: false,
+    }),
+  ),
+});
+type OwnTrainer = Static<typeof OwnTrainer>;
+
 const NodeFile = Closed({
   name: Name,
   state: FilePath,
-  data: Data,
+  data: Type.Optional(Data),
+  /** The partner's own program instead of the built-in trainer (TRAINER.md). */
+  trainer: Type.Optional(OwnTrainer),
   /** What trains: the best that works here, unless said otherwise. */
   engine: Type.Optional(Type.Enum([...ENGINE_CHOICES])),
   policy: Type.Optional(Type.Unknown()),
 });
 
-export interface NodeConfig {
+/** The built-in trainer needs data; a program of the owner's may know by itself where its rows are. */
+type Training =
+  | { readonly data: DataSource; readonly trainer?: undefined }
+  | { readonly data?: DataSource | undefined; readonly trainer: OwnTrainer };
+
+interface NodeFacts {
   /** As the operator invited it. */
   readonly name: string;
   /** State folder, absolute. */
   readonly state: string;
-  readonly data: DataSource;
   readonly engine: EngineChoice;
   /** Folder that relative paths in `data` start from: that of node.yaml. */
   readonly folder: string;
   readonly policy: Policy;
   readonly enrolment: Enrolment;
 }
+
+export type NodeConfig = NodeFacts & Training;
 
 /**
  * @param path of node.yaml; paths in it are relative to its folder.
@@ -77,6 +99,18 @@ async function parseNodeConfig(text: string, path: string): Promise<NodeConfig> 
       { remedy: 'Correct `name` or `state`.' },
     );
   const policy = parsePolicy(file.policy, enrolment.role);
-  const { name, data, engine = 'auto' } = file;
-  return { name, state, data, engine, folder, policy, enrolment };
+  const { name, engine = 'auto' } = file;
+  return { name, state, engine, folder, policy, enrolment, ...trainingOf(file, path) };
+}
+
+function trainingOf({ data, trainer, engine }: Static<typeof NodeFile>, path: string): Training {
+  if (trainer && engine)
+    throw new TributaryError('malformed', `${path}: engine ${engine} is of the built-in trainer.`, {
+      remedy: 'Take `engine` out, or `trainer`.',
+    });
+  if (trainer) return { data, trainer };
+  if (data) return { data };
+  throw new TributaryError('malformed', `${path}: data is missing.`, {
+    remedy: 'Say where the rows are; only a `trainer` of your own may do without.',
+  });
 }

@@ -1,8 +1,10 @@
 /** A running node: node.yaml and the state folder behind one FederatedClient. */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Member, SpeedClass } from '@tributary/protocol';
 import { FederatedClient } from '../client.ts';
 import { policyRemarks } from '../policy/index.ts';
+import { createExternalTrainer } from '../trainer/external/external-trainer.ts';
 import type { Trainer } from '../trainer/port.ts';
 import { createTfjsTrainer } from '../trainer/tfjs/tfjs-trainer.ts';
 import { approvalsPath, loadDecisions, notePending } from './approvals.ts';
@@ -21,8 +23,10 @@ export interface StartNodeOptions {
   readonly passphrase: string;
   /** Allows plain HTTP to another machine. */
   readonly allowInsecure?: boolean;
-  /** Instead of the built-in tfjs trainer; closed with the node. */
+  /** Instead of the one that node.yaml names; closed with the node. */
   readonly trainer?: Trainer;
+  /** Called with each line that the owner's own trainer program writes to standard error, and when it ends. */
+  readonly onTrainerLog?: (line: string) => void;
   /** Called before the node connects: the place for listeners. */
   readonly prepare?: (client: FederatedClient) => void;
 }
@@ -63,9 +67,7 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
     const identity = await loadIdentity(folder, passphrase);
     const ledger = await openFileLedger(join(folder, 'ledger'));
     undo.push(() => ledger.close());
-    const trainer =
-      options.trainer ??
-      (await createTfjsTrainer({ data: config.data, folder: config.folder, engine: config.engine }));
+    const trainer = options.trainer ?? (await createTrainer(options));
     undo.push(() => trainer.close());
     const client = new FederatedClient({
       coordinator: enrolment,
@@ -86,6 +88,17 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
     await close();
     throw thrown;
   }
+}
+
+async function createTrainer({ config, onTrainerLog = () => {} }: StartNodeOptions): Promise<Trainer> {
+  const { folder, engine, state } = config;
+  if (!config.trainer) return createTfjsTrainer({ data: config.data, folder, engine });
+  const { data, trainer } = config;
+  // Beside the ledger and not among temporary files: what a crash left of an update is deleted by the next start.
+  const scratch = join(state, 'trainer');
+  await rm(scratch, { recursive: true, force: true });
+  await makePrivateFolder(scratch);
+  return createExternalTrainer({ ...trainer, cwd: folder, data, scratch, onLog: onTrainerLog });
 }
 
 /** Between the client and the files that the command line changes. @returns stops it */

@@ -10,6 +10,7 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { nodeEventJson, nodeEventWords } from '../node-words.ts';
 import { clock, fields, note, warn } from '../output.ts';
+import { printable } from '../printable.ts';
 import { readPassphrase } from '../secrets.ts';
 import { KEY_ARGS, readConfig } from './node-shared.ts';
 
@@ -36,6 +37,14 @@ export const start = command({
     const file = await readConfig(args.config);
     const engine = args.engine === undefined ? file.engine : choice(args.engine, '--engine', ENGINE_CHOICES);
     const config = { ...file, engine };
+    if (args.engine !== undefined && file.trainer)
+      throw new TributaryError(
+        'malformed',
+        `--engine is of the built-in trainer; ${args.config} names its own.`,
+        {
+          remedy: 'Leave --engine out, or take `trainer` out of node.yaml.',
+        },
+      );
     const question = `Passphrase of the key of ${config.name}`;
     const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: false });
     note(context, 'Starting the training engine ...');
@@ -51,6 +60,7 @@ export const start = command({
       config,
       passphrase,
       allowInsecure: args['allow-insecure'],
+      onTrainerLog: view.trainer,
       prepare: (client) => {
         listen(client, view.event);
         client.on('disconnected', ({ code, message, final }) => {
@@ -121,6 +131,8 @@ interface Started {
 interface View {
   started(facts: Started): void;
   event(event: SessionEvent): void;
+  /** A line of the owner's own trainer. */
+  trainer(line: string): void;
   end(): void;
   left(): void;
 }
@@ -160,6 +172,12 @@ function createView(context: Context, config: string): View {
       screen.draw([]);
       const words = nodeEventWords(event, config);
       if (words !== undefined) io.out(`${clock(Date.now())}  ${words}\n`);
+    },
+    trainer(message) {
+      const time = Date.now();
+      if (json) return io.out(`${JSON.stringify({ time, event: 'warning', code: 'trainer', message })}\n`);
+      screen.draw([]);
+      io.out(`${clock(time)}  note (trainer): ${printable(message)}\n`);
     },
     end: () => screen.draw([]),
     left: () =>
