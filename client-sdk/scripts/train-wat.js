@@ -1,23 +1,12 @@
 /**
- * Writes the WebAssembly text of the training kernels: small matrix products without packing, and the SGD update.
- * All pointers and strides are bytes, all values float32. Blocks of R rows are unrolled for R = 1..5: ten
+ * Writes the WebAssembly text of the training kernels: matrix products without packing, and what elementwise-wat.js
+ * holds. All pointers and strides are bytes, all values float32. Blocks of R rows are unrolled for R = 1..5: ten
  * accumulators and three operands fit the sixteen vector registers of x86-64.
  */
+import { elementwise } from './elementwise-wat.js';
+import { add, countdown, each, get, locals, NONE, rows } from './wat-text.js';
+
 const ROWS = 5;
-const rows = (count, line) => Array.from({ length: count }, (_, row) => line(row)).join('\n');
-const locals = (type, ...names) => names.map((name) => `(local $${name} ${type})`).join(' ');
-const each = (names, count) =>
-  Array.from({ length: count }, (_, row) => names.map((n) => `${n}${row}`)).flat();
-
-/** (loop ...) over `$counter` from its value down to 0. */
-const countdown = (label, counter, body) => `
-    (if (local.get $${counter}) (then (loop $${label}
-      ${body}
-      (br_if $${label} (local.tee $${counter} (i32.sub (local.get $${counter}) (i32.const 1)))))))`;
-
-const add = (name, by) => `(local.set $${name} (i32.add (local.get $${name}) ${by}))`;
-const NONE = '(v128.const f32x4 0 0 0 0)';
-const get = (name) => `(local.get $${name})`;
 
 /** C[R x n] = A[R x k] B[k x n], or += where `more` is 1; A(r, p) at a + r * rsa + p * csa, so that a transposed A costs nothing. */
 function productRows(count) {
@@ -140,28 +129,6 @@ function dispatch(name, step, params) {
     ${Array.from({ length: ROWS - 1 }, (_, at) => `(if (i32.eq ${get('m')} (i32.const ${at + 1})) (then ${call(at + 1)}))`).join('\n    ')})`;
 }
 
-/** to = from - rate * gradient, `count` values. */
-const descend = `
-  (func (export "descend") (param $to i32) (param $from i32) (param $gradient i32) (param $rate f32) (param $count i32)
-    (local $j i32) (local $r v128)
-    (local.set $r (f32x4.splat ${get('rate')}))
-    (local.set $j (i32.shr_u ${get('count')} (i32.const 2)))
-    ${countdown(
-      'vectors',
-      'j',
-      `
-      (v128.store ${get('to')} (f32x4.sub (v128.load ${get('from')}) (f32x4.mul ${get('r')} (v128.load ${get('gradient')}))))
-      ${['to', 'from', 'gradient'].map((name) => add(name, '(i32.const 16)')).join(' ')}`,
-    )}
-    (local.set $j (i32.and ${get('count')} (i32.const 3)))
-    ${countdown(
-      'rest',
-      'j',
-      `
-      (f32.store ${get('to')} (f32.sub (f32.load ${get('from')}) (f32.mul ${get('rate')} (f32.load ${get('gradient')}))))
-      ${['to', 'from', 'gradient'].map((name) => add(name, '(i32.const 4)')).join(' ')}`,
-    )})`;
-
 export function trainWat() {
   const unrolled = Array.from({ length: ROWS }, (_, at) => productRows(at + 1) + dotRows(at + 1)).join('');
   return `(module
@@ -169,5 +136,5 @@ export function trainWat() {
 ${unrolled}
 ${dispatch('product', 'rsa', ['a', 'rsa', 'csa', 'b', 'ldb', 'c', 'ldc', 'k', 'n', 'more'])}
 ${dispatch('dots', 'lda', ['a', 'lda', 'b', 'ldb', 'c', 'ldc', 'k', 'n'])}
-${descend})`;
+${elementwise})`;
 }

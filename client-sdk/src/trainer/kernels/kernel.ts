@@ -24,8 +24,21 @@ export type WasmKernel = (call: {
 export function run(
   kernel: KernelFunc,
   backend: BackendWasm,
-  inputs: Record<string, TensorInfo>,
+  inputs: Readonly<Record<string, TensorInfo>>,
   attrs: object,
 ): TensorInfo {
-  return kernel({ inputs, backend, attrs: { ...attrs } }) as TensorInfo;
+  return kernel({ inputs: { ...inputs }, backend, attrs: { ...attrs } }) as TensorInfo;
+}
+
+/** A tensor's values in wasm memory. Goes stale when memory grows: take it after the last allocation. */
+export function heapOf(backend: BackendWasm, tensor: TensorInfo): Float32Array {
+  return backend.typedArrayFromHeap(tensor) as Float32Array;
+}
+
+/** Where tensors lie in wasm memory, in bytes. Valid until they are disposed. */
+export function addressesOf<T extends readonly TensorInfo[]>(
+  backend: BackendWasm,
+  ...tensors: T
+): { [K in keyof T]: number } {
+  return tensors.map(({ dataId }) => backend.getMemoryOffset(dataId)) as { [K in keyof T]: number };
 }

@@ -33,6 +33,50 @@ export interface TrainWasm {
   ): void;
   /** to = from - rate * gradient */
   descend(to: number, from: number, gradient: number, rate: number, count: number): void;
+  /** `count` times: out[i] += a[i] * b[i] for n values, then each pointer moves on by its step. */
+  spread(
+    out: number,
+    outStep: number,
+    a: number,
+    aStep: number,
+    b: number,
+    bStep: number,
+    n: number,
+    count: number,
+  ): void;
+  /**
+   * One window of a max pooling over n channels: dx += dy where x first equals its maximum y. `apart` is dx - x, `step`
+   * leads to the next column of the window and `skip` to its next row.
+   */
+  poolGradient(
+    x: number,
+    y: number,
+    dy: number,
+    apart: number,
+    rows: number,
+    columns: number,
+    skip: number,
+    step: number,
+    n: number,
+  ): void;
+  /** m2 = beta1 m + rest1 g, v2 = beta2 v + rest2 g^2, w2 = w - size m2 / (wide sqrt(v2) + epsilon) */
+  adam(
+    w: number,
+    g: number,
+    m: number,
+    v: number,
+    w2: number,
+    m2: number,
+    v2: number,
+    count: number,
+    beta1: number,
+    rest1: number,
+    beta2: number,
+    rest2: number,
+    size: number,
+    wide: number,
+    epsilon: number,
+  ): void;
 }
 
 /** The parts of the Emscripten module that tfjs does not type. */
