@@ -1,23 +1,20 @@
 /** A plan in plain words, for the person who has to say yes or no to it. */
 import type { Column, Features, Plan } from '@tributary/protocol';
+import { momentsLayerOf } from '../trainer/model/moments-checks.ts';
 import { isObject, layersIn } from '../trainer/model/topology-tree.ts';
 import { plural } from './output.ts';
 
 /** Label and text, one pair per line. @param parameters of the model, where they were counted */
 export function planWords(plan: Plan, parameters?: number): [string, string][] {
-  const { training, aggregation, cohort } = plan;
-  const count = parameters === undefined ? '' : `; ${plural(parameters, 'parameter')}`;
+  const { aggregation, cohort } = plan;
+  const adds = momentsLayerOf(plan) !== undefined;
   const words: [string, string][] = [
-    ['model', `${layerWords(plan).join(' -> ')}${count}`],
-    ['features', featureWords(plan.features)],
-    [
-      'training',
-      `${plural(plan.rounds, 'round')} of ${plural(training.epochs, 'epoch')} each, batches of ${training.batchSize}, ` +
-        `${training.optimizer.name} at ${training.optimizer.learningRate}, ${training.loss}`,
-    ],
-    ['hold-out', holdoutWords(plan)],
+    ...(adds ? momentsWords(plan) : trainingWords(plan, parameters)),
     ['aggregation', modeWords(aggregation.mode)],
-    ['weights', WEIGHT_WORDS[aggregation.weights](aggregation.weightCap)],
+    [
+      'weights',
+      adds ? 'sums are added as they are' : WEIGHT_WORDS[aggregation.weights](aggregation.weightCap),
+    ],
     ['clip', `an update longer than ${aggregation.clip} (L2 norm) is scaled down to it`],
     [
       'cohort',
@@ -31,6 +28,36 @@ export function planWords(plan: Plan, parameters?: number): [string, string][] {
       `after ${plural(plan.earlyStop.patience, 'round')} without better ${plan.earlyStop.metric}`,
     ]);
   return plan.description === undefined ? words : [['about', plan.description], ...words];
+}
+
+function trainingWords(plan: Plan, parameters: number | undefined): [string, string][] {
+  const { training } = plan;
+  const count = parameters === undefined ? '' : `; ${plural(parameters, 'parameter')}`;
+  return [
+    ['model', `${layerWords(plan).join(' -> ')}${count}`],
+    ['features', featureWords(plan.features)],
+    [
+      'training',
+      `${plural(plan.rounds, 'round')} of ${plural(training.epochs, 'epoch')} each, batches of ${training.batchSize}, ` +
+        `${training.optimizer.name} at ${training.optimizer.learningRate}, ${training.loss}`,
+    ],
+    ['hold-out', holdoutWords(plan)],
+  ];
+}
+
+/** A plan that trains nothing is to be told apart at once (PROTOCOL.md 5.8). */
+function momentsWords({ features, aggregation }: Plan): [string, string][] {
+  if (features.kind !== 'table') return [];
+  const columns = features.columns.map((column) => column.name);
+  const shown =
+    aggregation.mode === 'secure'
+      ? 'the number of rows of all partners together, and mean and spread of each column over all of them'
+      : "EVERY PARTNER'S OWN NUMBER OF ROWS, MEANS AND SPREADS";
+  return [
+    ['asks', `adds up count, sum and sum of squares of ${plural(columns.length, 'column')}; trains nothing`],
+    ['columns', few(columns)],
+    ['shows', shown],
+  ];
 }
 
 export function modeWords(mode: Plan['aggregation']['mode']): string {

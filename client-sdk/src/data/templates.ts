@@ -35,8 +35,8 @@ policy:                    # default deny; only this file and its owner decide
 `;
 }
 
-/** As YAML, lists of plain values and the transforms of columns on one line. */
-function indented(value: unknown, spaces: number): string {
+/** Lists of plain values and the transforms of columns stand on one line. */
+export function yamlText(value: unknown): string {
   const document = new Document(value);
   visit(document, {
     Seq: (_, list) => {
@@ -46,10 +46,11 @@ function indented(value: unknown, spaces: number): string {
       if (isScalar(key) && key.value === 'transform' && isMap(value)) value.flow = true;
     },
   });
-  return document
-    .toString({ lineWidth: 0, flowCollectionPadding: false })
-    .trimEnd()
-    .replaceAll(/^/gm, ' '.repeat(spaces));
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd();
+}
+
+function indented(value: unknown, spaces: number): string {
+  return yamlText(value).replaceAll(/^/gm, ' '.repeat(spaces));
 }
 
 /** plan.yaml: a plan that a split made, with the reasons. What it leaves out is at its default. */
@@ -83,5 +84,34 @@ cohort:
 rounds: ${plan.rounds}
 holdout: ${plan.holdout}               # share of each partner's rows kept aside to measure the incoming model
 seed: ${plan.seed}                    # of the initial weights; each partner's own randomness is its own
+`;
+}
+
+/** The file of a plan that `momentsPlan` made. @param source where the training plan stands */
+export function momentsYaml(plan: Plan, source: string): string {
+  const { name, description, model, features, training, aggregation, cohort, timing } = plan;
+  return `\
+# One round in which nothing is trained: partners add up count, sum and sum of squares of columns (PROTOCOL.md 5.8).
+# The coordinator learns the sums over all partners and nobody's own. Made from ${source}.
+name: ${name}
+description: ${description}
+model:
+${indented(model, 2)}
+features:                  # minmax from the middle of a column's range to its end: -1 to 1, so that squares stay exact
+${indented(features, 2)}
+training:                  # of no effect
+${indented({ optimizer: training.optimizer, loss: training.loss }, 2)}
+aggregation:
+  mode: ${aggregation.mode}
+  weights: uniform         # sums are added as they are
+  clip: ${aggregation.clip}              # sums above it are refused: more than \`rows\` rows, or values outside their range
+  collusion: ${aggregation.collusion}
+cohort:
+${indented(cohort, 2)}
+rounds: 1                  # one pass, one sum
+holdout: 0                 # over all rows
+seed: ${plan.seed}                    # another one asks the same again: whoever sent these sums once sits out otherwise
+timing:
+${indented(timing, 2)}
 `;
 }

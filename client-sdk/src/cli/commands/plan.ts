@@ -5,6 +5,7 @@ import { command, group } from '../command.ts';
 import { fields, note, printResult } from '../output.ts';
 import { readPlanFile } from '../plan-file.ts';
 import { planWords } from '../plan-words.ts';
+import { moments, standardise } from './plan-standardise.ts';
 
 const hash = command({
   name: 'hash',
@@ -32,5 +33,5 @@ export const plan = group({
   name: 'plan',
   description: 'Check a plan file and compute its hashes',
   examples: [{ line: 'plan hash plan.yaml', does: 'is it valid, and what do partners approve?' }],
-  commands: [hash],
+  commands: [hash, moments, standardise],
 });
