@@ -29,8 +29,12 @@ const filterShape: [number, number, number, number] = [
   IMAGE.channels,
   IMAGE.filters,
 ];
+/** All windows negative: where the wasm backend of tfjs has its gradient wrong. */
+const negative = image.map((value) => -1 - Math.abs(value));
 const left = values(5 * 7, 0.3);
 const right = values(7 * 6, 0.9);
+const rows = values(4 * 3, 0.5);
+const picks = [2, 0, 2, 3, 1];
 
 const CHECKS: readonly Check[] = [
   {
@@ -47,9 +51,29 @@ const CHECKS: readonly Check[] = [
     want: () => reference.conv2d(image, filter, IMAGE).byImage,
   },
   {
+    name: "the convolution's gradient by its filter",
+    run: ({ tf }) =>
+      tf.grad((w) => tf.square(tf.conv2d(tf.tensor4d(image, imageShape), w as Tensor4D, 1, 'same')))(
+        tf.tensor4d(filter, filterShape),
+      ),
+    want: () => reference.conv2d(image, filter, IMAGE).byFilter,
+  },
+  {
+    name: 'the gradient of max pooling',
+    run: ({ tf }) =>
+      tf.grad((x) => tf.square(tf.maxPool(x as Tensor4D, 2, 2, 'valid')))(tf.tensor4d(negative, imageShape)),
+    want: () => reference.maxPoolGradient(negative, IMAGE),
+  },
+  {
     name: 'the matrix product',
     run: ({ tf }) => tf.matMul(tf.tensor2d(left, [5, 7]), tf.tensor2d(right, [7, 6])),
     want: () => reference.matMul(left, right, 5, 7, 6),
+  },
+  {
+    name: 'the gradient of gather',
+    run: ({ tf }) =>
+      tf.grad((x) => tf.square(tf.gather(x, tf.tensor1d(picks, 'int32'))))(tf.tensor2d(rows, [4, 3])),
+    want: () => reference.gatherGradient(rows, picks, 3),
   },
 ];
 

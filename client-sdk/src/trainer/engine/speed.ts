@@ -20,7 +20,7 @@ const SLOW = 50;
 export function measureGflops({ tf }: Engine): number {
   const filters = [0, 1].map((i) => {
     const shape = [3, 3, NET.channels[i]!, NET.channels[i + 1]!];
-    return tf.variable(tf.randomUniform(shape, -0.1, 0.1)) as Variable;
+    return tf.tidy(() => tf.variable(tf.randomUniform(shape, -0.1, 0.1))) as Variable;
   });
   const step = (batch: number): number => {
     const started = performance.now();
