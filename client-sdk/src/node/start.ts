@@ -64,11 +64,18 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
   try {
     await makePrivateFolder(folder);
     undo.push(await lockFolder(folder));
+    // The engine loads in its own thread while this one opens the key.
+    const loading = options.trainer ? Promise.resolve(options.trainer) : createTrainer(options);
+    // Awaited further down; whatever ends this start before must not leave a rejection behind.
+    const closeTrainer = loading.then(
+      (trainer) => () => trainer.close(),
+      () => () => {},
+    );
+    undo.push(async () => (await closeTrainer)());
     const identity = await loadIdentity(folder, passphrase);
     const ledger = await openFileLedger(join(folder, 'ledger'));
     undo.push(() => ledger.close());
-    const trainer = options.trainer ?? (await createTrainer(options));
-    undo.push(() => trainer.close());
+    const trainer = await loading;
     const client = new FederatedClient({
       coordinator: enrolment,
       members: (await loadPinned(folder)).map(({ key }) => key),

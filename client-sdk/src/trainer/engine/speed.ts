@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts';
 
 /** Two layers of 3 x 3 filters on square images. */
 const NET = { size: 24, channels: [8, 24, 24] } as const;
-const BATCH = 16;
+const BATCH = 8;
 const STEPS = 3;
 /** A single image that takes longer says all that there is to say: milliseconds. */
 const SLOW = 50;
