@@ -1,6 +1,7 @@
 /** One training thread from start to end, and the one request that it may be working on. */
 import { Worker } from 'node:worker_threads';
 import { type EngineReport, TributaryError } from '@tributary/protocol';
+import { silenceTensorFlow } from '../engine/native.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 
 /** The last reply to a request: what a task resolves to. */
@@ -31,6 +32,7 @@ interface Pending<T> {
 
 /** @throws TributaryError training-failed when the engine does not start */
 export function startThread(setup: WorkerSetup): Promise<TrainingThread> {
+  silenceTensorFlow();
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: setup });
   let alive = true;
   let starting: Pending<TrainingThread> | undefined;
