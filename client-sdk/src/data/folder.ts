@@ -90,7 +90,9 @@ function classList(classes: readonly string[]): string {
   return classes.length > 5 ? `${shown} and ${classes.length - 5} more` : shown;
 }
 
-async function loadDecoder(importSharp: () => Promise<{ default: Decode }>): Promise<Decode> {
+export async function loadDecoder(
+  importSharp: () => Promise<{ default: Decode }> = () => import('sharp'),
+): Promise<Decode> {
   try {
     return (await importSharp()).default;
   } catch (cause) {

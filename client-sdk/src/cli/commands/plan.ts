@@ -5,6 +5,8 @@ import { command, group } from '../command.ts';
 import { fields, note, printResult } from '../output.ts';
 import { readPlanFile } from '../plan-file.ts';
 import { planWords } from '../plan-words.ts';
+import { check } from './plan-check.ts';
+import { init } from './plan-init.ts';
 import { moments, standardise } from './plan-standardise.ts';
 
 const hash = command({
@@ -31,7 +33,11 @@ const hash = command({
 
 export const plan = group({
   name: 'plan',
-  description: 'Check a plan file and compute its hashes',
-  examples: [{ line: 'plan hash plan.yaml', does: 'is it valid, and what do partners approve?' }],
-  commands: [hash, moments, standardise],
+  description: 'Make a plan from a sample, check it, and compute its hashes',
+  examples: [
+    { line: 'plan init --data sample.csv', does: 'a first plan from a sample' },
+    { line: 'plan check plan.yaml', does: 'what it asks of partners, what it costs, what is unusual' },
+    { line: 'plan hash plan.yaml', does: 'is it valid, and what do partners approve?' },
+  ],
+  commands: [init, check, hash, moments, standardise],
 });

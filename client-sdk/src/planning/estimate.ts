@@ -1,0 +1,66 @@
+/** What a plan will cost a partner: work, time, memory. Arithmetic on the built model, not a measurement. */
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type ModelWeights, type Plan, SPEED_CLASSES, type SpeedClass } from '@tributary/protocol';
+import { rowShape } from '../trainer/model/topology-checks.ts';
+import { type LayerCost, layerCosts } from './layer-costs.ts';
+import { type Traffic, trafficOf } from './traffic.ts';
+
+export interface Estimate {
+  /** Rows of one partner that time and memory are for. */
+  readonly rows: number;
+  readonly layers: readonly LayerCost[];
+  readonly parameters: number;
+  /** For one example forwards. */
+  readonly flops: number;
+  /** Floating-point operations of one partner in one round. */
+  readonly work: number;
+  readonly seconds: Readonly<Record<SpeedClass, number>>;
+  /** Bytes beside the program itself. */
+  readonly memory: {
+    readonly weights: number;
+    readonly batch: number;
+    readonly rows: number;
+    readonly all: number;
+  };
+  readonly traffic: Traffic;
+}
+
+/** Backwards costs about twice as much as forwards: gradients of the inputs, and of the weights. */
+const TRAINING = 3;
+const EVALUATION_ROWS = 1000;
+
+export function estimate(plan: Plan, model: LayersModel, weights: ModelWeights, rows: number): Estimate {
+  const layers = layerCosts(model);
+  const flops = layers.reduce((sum, layer) => sum + layer.flops, 0);
+  const held = plan.holdout === 0 ? 0 : Math.max(1, Math.floor(rows * plan.holdout));
+  const work = flops * (TRAINING * (rows - held) * plan.training.epochs + held);
+  const time = (speed: SpeedClass) => work / (SPEED_CLASSES[speed].gflops * 1e9);
+  return {
+    rows,
+    layers,
+    parameters: weights.values.length,
+    flops,
+    work,
+    seconds: { slow: time('slow'), medium: time('medium'), fast: time('fast') },
+    memory: memoryOf(plan, layers, weights, rows),
+    traffic: trafficOf(plan, weights),
+  };
+}
+
+function memoryOf(plan: Plan, layers: readonly LayerCost[], weights: ModelWeights, rows: number) {
+  const { batchSize, optimizer } = plan.training;
+  const product = (sizes: readonly number[]) => sizes.reduce((whole, size) => whole * size, 1);
+  const row = product(rowShape(plan.features));
+  const outputs = layers.reduce((sum, { output }) => sum + product(output), row);
+  // Received, in the engine, their gradients, the result, the masked vector; Adam keeps two means of each.
+  const copies = 5 + (optimizer.name === 'adam' ? 2 : 0);
+  const training = 2 * outputs * Math.min(batchSize, rows);
+  const largest = Math.max(row, ...layers.map(({ output }) => product(output)));
+  const evaluation = plan.holdout === 0 ? 0 : 2 * largest * Math.min(EVALUATION_ROWS, rows * plan.holdout);
+  const parts = {
+    weights: 4 * copies * weights.values.length,
+    batch: Math.ceil(4 * Math.max(training, evaluation)),
+    rows: 4 * rows * (row + 1),
+  };
+  return { ...parts, all: parts.weights + parts.batch + parts.rows };
+}

@@ -1,0 +1,139 @@
+/** What to say about a sample beside the plan that it leads to. */
+import type { Described } from './choose-label.ts';
+import { type Finding, finding, named } from './finding.ts';
+import { rounded } from './nice-numbers.ts';
+import { MAX_SAMPLE_ROWS, type TableSample } from './read-table.ts';
+import { delimiterName } from './sniff.ts';
+
+/** Fewer rows and nothing here is more than a guess. */
+const FEW_ROWS = 50;
+const UNEVEN = 0.9;
+
+export function sampleFindings(sample: TableSample, columns: readonly Described[]): Finding[] {
+  const found: Finding[] = [];
+  const personal = columns.filter(({ role }) => role.kind === 'personal');
+  if (personal.length > 0)
+    found.push(
+      finding(
+        'warning',
+        'personal-columns',
+        `${named(personal.map(({ stats }) => stats.name))}: looks like personal identifiers, left out.`,
+        'Look through the other columns as well: only the usual names and forms are known here.',
+      ),
+    );
+  const commas = columns.filter(({ role }) => role.why.includes('decimal comma'));
+  if (commas.length > 0)
+    found.push(
+      finding(
+        'warning',
+        'decimal-comma',
+        `${named(commas.map(({ stats }) => stats.name))}: numbers with a decimal comma cannot be read.`,
+        'Write a decimal point, in the sample and at every partner, and run `tributary plan init` again.',
+      ),
+    );
+  if (sample.delimiter !== ',')
+    found.push(
+      finding(
+        'note',
+        'delimiter',
+        `The cells of the sample are separated by a ${delimiterName(sample.delimiter)}.`,
+        `A partner whose file is like it writes \`delimiter: ${JSON.stringify(sample.delimiter)}\` under data: in node.yaml.`,
+      ),
+    );
+  if (sample.truncated)
+    found.push(
+      finding(
+        'note',
+        'truncated',
+        `Only the first ${MAX_SAMPLE_ROWS} rows were looked at.`,
+        'If the file is sorted, shuffle it: the rest may hold other values.',
+      ),
+    );
+  if (sample.rows < FEW_ROWS)
+    found.push(
+      finding(
+        'warning',
+        'few-rows',
+        `${sample.rows} rows are few: ranges and classes of the plan are guesses.`,
+        'Pass a larger sample, or correct the plan by hand.',
+      ),
+    );
+  return found;
+}
+
+/** Ranges, means and categories stand in the plan, and the plan goes to all partners. */
+export function disclosure(what: string): Finding {
+  return finding(
+    'warning',
+    'disclosure',
+    `The plan holds ${what} of the sample, and every partner sees the plan.`,
+    'Read it before you start a run; put publicly known limits in place of what must not be told.',
+  );
+}
+
+export function labelFindings(label: Described, kind: 'class' | 'number'): Finding[] {
+  const { stats } = label;
+  const name = named([stats.name]);
+  const found: Finding[] = [];
+  if (label.role.kind === 'personal')
+    found.push(
+      finding(
+        'warning',
+        'personal-label',
+        `The label ${name} ${label.role.why.replace('it looks', 'looks')}.`,
+        'A model that predicts it tells of persons; choose another with --label.',
+      ),
+    );
+  if (stats.empty + (kind === 'number' ? stats.markers : 0) > 0)
+    found.push(
+      finding(
+        'warning',
+        'label-missing',
+        `${stats.empty + (kind === 'number' ? stats.markers : 0)} of ${stats.rows} rows have no label in ${name}; a node refuses such rows.`,
+        'Every partner removes the rows without a label from its file.',
+      ),
+    );
+  return [...found, ...(kind === 'class' ? classFindings(label) : scaleFindings(label))];
+}
+
+function classFindings({ stats }: Described): Finding[] {
+  const counts = [...(stats.categories ?? [])].sort((a, b) => b[1] - a[1]);
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  const [most] = counts;
+  const found: Finding[] = [];
+  if (most && most[1] / total > UNEVEN)
+    found.push(
+      finding(
+        'warning',
+        'uneven-classes',
+        `${rounded((100 * most[1]) / total, 3)} % of the rows are ${named([most[0]])}: a model that always says so has that accuracy.`,
+        'Judge the model by its loss, not by its accuracy.',
+      ),
+    );
+  const rare = counts.filter(([, count]) => count < 5).map(([name]) => name);
+  if (rare.length > 0)
+    found.push(
+      finding(
+        'warning',
+        'rare-classes',
+        `Classes with fewer than 5 rows: ${named(rare)}.`,
+        'Check that they are no typing errors; a class may also be so rare that it points to a person.',
+      ),
+    );
+  return found;
+}
+
+/** A table's label enters the loss as it is, and the usual learning rates expect values near 1. */
+function scaleFindings({ stats }: Described): Finding[] {
+  const size = Math.hypot(stats.mean, stats.std);
+  if (size <= 10 && stats.std >= 0.05) return [];
+  const unit = 10 ** Math.round(Math.log10(Math.max(stats.std, size / 10)));
+  return [
+    finding(
+      'warning',
+      'label-scale',
+      `The label ${named([stats.name])} has mean ${rounded(stats.mean)} and spread ${rounded(stats.std)}; networks learn values near 1.`,
+      `Every partner divides the column by ${unit}, or the learning rate must be tuned by hand.`,
+    ),
+  ];
+}
