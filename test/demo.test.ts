@@ -65,15 +65,17 @@ function marked(mark: string): number[] {
     .map(Number);
 }
 
+type DemoConstants = NonNullable<DemoResult['constants']>['columns'][number];
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as DemoResult;
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test('five partners learn together, better than alone, and the coordinator sees noise', async () => {
   const path = join(folder, 'five.json');
-  const { code, out, err, left, files } = await demo(`--rounds 3 --epochs 1 --json ${path}`);
+  const { code, out, err, left, files } = await demo(`--rounds 3 --epochs 1 --engine wasm --json ${path}`);
   expect({ code, err, left, files }).toEqual({ code: 0, err: '', left: [], files: [] });
   const result = read(path);
-  expect(result).toMatchObject({ engine: 'wasm', aggregation: 'secure' });
+  expect(result).toMatchObject({ dataset: 'digits', engine: 'wasm', aggregation: 'secure', constants: null });
+  expect(result.flags.engine).toBe('wasm');
   expect(result.rounds.map(({ round }) => round)).toEqual([1, 2, 3]);
   for (const { participants, dropped, seconds, bytesUp, bytesDown } of result.rounds) {
     expect({ participants, dropped }).toEqual({ participants: 5, dropped: 0 });
@@ -107,6 +109,32 @@ test('five partners learn together, better than alone, and the coordinator sees 
     ])
       expect(out).toMatch(new RegExp(`round ${round}/3:? ${words}`));
   expect(out).toContain(`federated  ${(100 * accuracy).toFixed(2)} %`);
+}, 120_000);
+
+test('cancer: constants from one secure sum first, then a network on standardised columns', async () => {
+  const path = join(folder, 'cancer.json');
+  const kept = join(folder, 'cancer');
+  const { code, out, err, left } = await demo(
+    `--dataset cancer --partners 3 --rounds 3 --data ${kept} --json ${path}`,
+  );
+  expect({ code, err, left }).toEqual({ code: 0, err: '', left: [] });
+  const { dataset, source, licence, constants, final, rounds } = read(path);
+  expect({ dataset, licence }).toEqual({ dataset: 'cancer', licence: 'CC BY 4.0' });
+  expect(source).toContain('10.24432/C5DW2B');
+  expect(out).toContain(`Data: ${source}. Licence: ${licence}.`);
+  expect(out).toContain('constants: partners add up count, sum and sum of squares of their own rows');
+  expect(constants!.rows).toBe(456);
+  expect(constants!.columns).toHaveLength(30);
+  // What partners trained is the plan with those constants.
+  const { features } = JSON.parse(readFileSync(join(kept, 'plan.json'), 'utf8'));
+  const [{ name, mean, std }] = constants!.columns as [DemoConstants];
+  expect(features.columns[0]).toEqual({
+    name,
+    transform: { kind: 'standardise', mean: Number(mean.toPrecision(7)), std: Number(std.toPrecision(7)) },
+  });
+  expect(rounds).toHaveLength(3);
+  expect(final.accuracy).toBeGreaterThan(0.93);
+  expect(final.localOnly).toHaveLength(3);
 }, 120_000);
 
 test('partners killed before and after their upload: the round is published, the others go on', async () => {
@@ -208,6 +236,8 @@ describe('refused with exit code 2 before anything starts', () => {
       'batch B',
       'lr X',
       'seed S',
+      'dataset NAME',
+      'engine E',
       'drop K',
       'port P',
     ])

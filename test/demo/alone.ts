@@ -2,7 +2,12 @@
 import './leash.ts';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { createTfjsTrainer, loadIdentity } from '@tributary/client-sdk';
+import {
+  createTfjsTrainer,
+  type DataSource,
+  loadIdentity,
+  type TfjsTrainerOptions,
+} from '@tributary/client-sdk';
 import { type Identity, type ModelWeights, type Plan, utf8 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 
@@ -13,6 +18,8 @@ export interface AloneTask {
   /** Of the partner: rows and state. */
   readonly folder: string;
   readonly passphrase: string;
+  readonly data: DataSource;
+  readonly engine: TfjsTrainerOptions['engine'];
 }
 
 export type AloneWord =
@@ -21,12 +28,9 @@ export type AloneWord =
   /** Sent after the first and after the last round. */
   | { readonly kind: 'trained'; readonly round: number; readonly values: Float32Array };
 
-async function work({ plan, initial, name, folder, passphrase }: AloneTask): Promise<void> {
+async function work({ plan, initial, name, folder, passphrase, data, engine }: AloneTask): Promise<void> {
   const splitSeed = holdoutSeed(await loadIdentity(join(folder, 'state'), passphrase));
-  const trainer = await createTfjsTrainer({
-    data: { kind: 'idx', images: 'train-images.idx3-ubyte', labels: 'train-labels.idx1-ubyte' },
-    folder,
-  });
+  const trainer = await createTfjsTrainer({ data, folder, engine: engine ?? 'auto' });
   let { values } = initial;
   for (let round = 1; round <= plan.rounds; round++) {
     const trained = await trainer.train({

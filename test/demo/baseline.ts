@@ -1,6 +1,6 @@
 /**
  * What each partner reaches alone: same initial weights, own rows without the same hold-out, rounds x epochs, measured on
- * the same 2,004 digits. One process per core, once the federated run has given the cores back.
+ * the same rows of the evaluator. One process per core, once the federated run has given the cores back.
  */
 import { join } from 'node:path';
 import { createTfjsTrainer } from '@tributary/client-sdk';
@@ -8,8 +8,10 @@ import type { ModelWeights } from '@tributary/protocol';
 import type { AloneTask, AloneWord } from './alone.ts';
 import type { Bar } from './board.ts';
 import type { Children } from './children.ts';
+import { datasetOf } from './datasets/index.ts';
 import type { House } from './house.ts';
 import { EVALUATOR } from './nodes.ts';
+import type { DemoOptions } from './options.ts';
 import { ours } from './programs.ts';
 
 export interface LocalOnly {
@@ -26,13 +28,22 @@ export interface Baseline {
   readonly bars: readonly Bar[];
   readonly children: Children;
   readonly cores: number;
+  readonly options: Pick<DemoOptions, 'dataset' | 'engine'>;
 }
 
-export async function trainAlone({ house, initial, bars, children, cores }: Baseline): Promise<LocalOnly[]> {
+export async function trainAlone({
+  house,
+  initial,
+  bars,
+  children,
+  cores,
+  options,
+}: Baseline): Promise<LocalOnly[]> {
   const { plan, partners, folder } = house;
+  const { engine } = options;
+  const { data } = datasetOf(options);
   const evaluator = await createTfjsTrainer({
-    data: { kind: 'idx', images: 'test-images.idx3-ubyte', labels: 'test-labels.idx1-ubyte' },
-    folder: join(folder, EVALUATOR),
+    ...{ data: data.test, folder: join(folder, EVALUATOR), engine },
   });
   const results: LocalOnly[] = [];
   let next = 0;
@@ -42,7 +53,7 @@ export async function trainAlone({ house, initial, bars, children, cores }: Base
       const index = next++;
       const bar = bars[index]!;
       bar.state = 'training';
-      const task = { plan, initial, ...partners[index]! };
+      const task = { plan, initial, ...partners[index]!, data: data.train, engine };
       const { first, last } = await train(task, (done) => {
         bar.done = done;
       });

@@ -53,7 +53,7 @@ export function createBoard(names: readonly string[], rounds: number, now: numbe
 }
 
 /** Phases as the coordinator names them. */
-const PHASES: Readonly<Record<string, string>> = {
+export const PHASES: Readonly<Record<string, string>> = {
   advertise: 'partners train on their own rows',
   share: 'partners exchange encrypted key shares',
   upload: 'partners send masked updates',
@@ -125,7 +125,7 @@ export function roundLine(
 }
 
 export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** `m:ss` */

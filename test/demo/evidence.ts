@@ -22,11 +22,13 @@ export function catchUpload(folder: string): {
 } {
   let upload: Upload | undefined;
   const spool = join(folder, 'coordinator', 'spool');
+  // Of a run before this one, not discarded yet.
+  const earlier = new Set(readdirSync(spool));
   return {
     caught: () => upload,
     onEvent({ kind, round, data }) {
       if (upload || kind !== 'answered' || data.phase !== 'upload' || round !== 1) return;
-      const bytes = readUpload(spool, String(data.member));
+      const bytes = readUpload(spool, earlier, String(data.member));
       if (bytes)
         upload = { name: String(data.name), sha256: createHash('sha256').update(bytes).digest('hex'), bytes };
     },
@@ -34,13 +36,15 @@ export function catchUpload(folder: string): {
 }
 
 /** Undefined when the round was faster than we. */
-function readUpload(spool: string, member: string): Buffer | undefined {
-  for (const attempt of readdirSync(spool))
+function readUpload(spool: string, earlier: ReadonlySet<string>, member: string): Buffer | undefined {
+  for (const attempt of readdirSync(spool)) {
+    if (earlier.has(attempt)) continue;
     try {
       return readFileSync(join(spool, attempt, member));
     } catch {
       // Discarded, or of another attempt.
     }
+  }
   return undefined;
 }
 

@@ -10,13 +10,12 @@ import {
 } from '@tributary/protocol';
 import { type Board, type RoundRow, roundLine, take } from './board.ts';
 import { DROP_ROUND, type Victim } from './drop.ts';
+import { followRun } from './follow.ts';
 import type { House } from './house.ts';
 import type { View } from './view.ts';
 
 /** For the evaluator to measure the models that it has not yet: milliseconds. */
 const EVALUATION_MS = 60_000;
-/** A run that has waited this long for partners will not go on: milliseconds. */
-const WAITING_MS = 30_000;
 
 export interface Federated {
   readonly run: RunDetail;
@@ -46,35 +45,19 @@ export async function runFederated(follow: Follow): Promise<Federated> {
 }
 
 /** Until the run has ended. */
-async function watch({ house, board, view, onEvent }: Follow, id: string): Promise<void> {
-  const givenUp = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let reason = '';
-  try {
-    for await (const event of house.api.events(id, 0, givenUp.signal)) {
-      clearTimeout(timer);
+function watch({ house, board, view, onEvent }: Follow, id: string): Promise<void> {
+  return followRun(
+    house,
+    id,
+    () => `Round ${board.round + 1}`,
+    (event) => {
       onEvent(event);
       const words = take(board, event, Date.now());
       if (words !== undefined) view.progress(words);
       if (event.kind === 'published') published(event.data.record as RoundRecord, house.victims, board, view);
       if (event.kind === 'evaluation') announce(board, Number(event.data.round), view);
-      if (event.kind === 'decline') throw declined(event, house);
-      if (event.kind === 'ended') return;
-      if (event.kind !== 'waiting') continue;
-      reason = String(event.data.reason);
-      timer = setTimeout(() => givenUp.abort(), WAITING_MS);
-    }
-  } catch (thrown) {
-    if (givenUp.signal.aborted) throw new Error(`Round ${board.round + 1} does not begin: ${reason}`);
-    throw thrown;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function declined({ data }: RunEvent, { partners }: House): Error {
-  const who = data.name ?? `One of the ${partners.length} partners`;
-  return new Error(`${who} does not take part (${data.code}): ${data.reason}`);
+    },
+  );
 }
 
 function published(record: RoundRecord, victims: readonly Victim[], board: Board, view: View): void {

@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApiClient, createApiClient, splitDigits } from '@tributary/client-sdk';
-import { type Plan, planHash } from '@tributary/protocol';
+import { type ApiClient, createApiClient, momentsPlan } from '@tributary/client-sdk';
+import { type Plan, planHash, topologyHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Children } from './children.ts';
+import { datasetOf } from './datasets/index.ts';
 import { partnerName, type Victim, victimsOf } from './drop.ts';
 import { EVALUATOR, type NodeListener, type Partner, startNode } from './nodes.ts';
 import type { DemoOptions } from './options.ts';
@@ -21,6 +22,8 @@ export interface House {
   readonly url: string;
   readonly api: ApiClient;
   readonly plan: Plan;
+  /** What is asked first, where partners agree on constants of the plan. */
+  readonly asked: Plan | undefined;
   readonly partners: readonly Partner[];
   /** Rows of each partner, as dealt. */
   readonly rows: readonly number[];
@@ -35,21 +38,23 @@ export interface Build {
   readonly phase: (text: string) => void;
 }
 
-/** Deals the digits and makes the plan. Refuses what cannot be dealt before anything is started. */
+/** Deals the rows and makes the plans. Refuses what cannot be dealt before anything is started. */
 export async function deal({ options, folder, cores }: Pick<Build, 'options' | 'folder' | 'cores'>) {
   const { partners, partition, seed } = options;
-  const { partners: parts } = await splitDigits({ partners, out: folder, partition, seed, force: true });
-  const rows = parts.map((part) => part.rows);
+  const dataset = datasetOf(options);
+  const rows = await dataset.deal({ partners, out: folder, partition, seed });
   const plan = demoPlan(options, Math.max(...rows), cores);
+  const asked = dataset.agrees ? momentsPlan(plan) : undefined;
   // The split's own plan is for runs by hand.
   await rm(join(folder, 'plan.yaml'));
   await writeFile(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
-  return { rows, plan };
+  if (asked) await writeFile(join(folder, 'moments.json'), `${JSON.stringify(asked, null, 2)}\n`);
+  return { rows, plan, asked };
 }
 
 export async function build(
   given: Build,
-  { plan, rows }: Awaited<ReturnType<typeof deal>>,
+  { plan, asked, rows }: Awaited<ReturnType<typeof deal>>,
   listener: NodeListener,
 ): Promise<House> {
   const { options, folder, children, phase } = given;
@@ -62,14 +67,17 @@ export async function build(
     folder: join(folder, name),
     passphrase: randomBytes(24).toString('base64url'),
   }));
-  const hash = planHash(nodeCrypto, plan);
+  // The constants are not known yet: what partners allow is to agree on them, and then this network.
+  const plans = asked
+    ? [{ plan: planHash(nodeCrypto, asked) }, { topology: topologyHash(nodeCrypto, plan) }]
+    : [{ plan: planHash(nodeCrypto, plan) }];
   const victims = victimsOf(options);
 
   phase(`${names.length} partners and an evaluator make their keys and enrol`);
   const started = await Promise.all(
     nodes.map(async (node) => {
       const { name } = node;
-      await writeFile(join(node.folder, 'node.yaml'), nodeFile(name, options, hash));
+      await writeFile(join(node.folder, 'node.yaml'), nodeFile(name, options, plans));
       if (options.data !== undefined) await writeSecret(join(node.folder, 'passphrase'), node.passphrase);
       const role = name === EVALUATOR ? 'evaluator' : 'partner';
       const { invite } = await api.invite({ name, role, ttl: 3600 });
@@ -84,7 +92,7 @@ export async function build(
   );
   for (const { name, goOn } of started) goOn({ fingerprints: name === EVALUATOR ? {} : fingerprints });
   await allConnected(api, nodes.length);
-  return { folder, url, api, plan, partners: nodes.slice(0, -1), rows, victims };
+  return { folder, url, api, plan, asked, partners: nodes.slice(0, -1), rows, victims };
 }
 
 async function startServer({ options, folder, children }: Build) {

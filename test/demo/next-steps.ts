@@ -22,6 +22,7 @@ const MORE: readonly [string, string][] = [
     'npm run demo -- --partners 10 --partition shards:2 --epochs 1 --lr .05 --rounds 20',
     'partners that each hold two or so of the ten digits',
   ],
+  ['npm run demo -- --dataset cancer', 'partners agree on means and spreads in one secure sum, then train'],
   ['npm run demo -- --data demo-data', 'keep keys, policies, the database and the models'],
 ];
 

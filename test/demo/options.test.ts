@@ -7,6 +7,7 @@ const parse = (...words: string[]) => parseCommandLine(words) as DemoOptions;
 
 test('the defaults are the contract', () => {
   expect(parse()).toEqual({
+    dataset: 'digits',
     partners: 5,
     rounds: 10,
     epochs: 5,
@@ -20,6 +21,15 @@ test('the defaults are the contract', () => {
     json: undefined,
     holdout: 0.1,
     aggregation: 'secure',
+    engine: 'auto',
+  });
+});
+
+test('each data set has its own defaults, and flags override them', () => {
+  expect(parse('--dataset', 'cancer')).toMatchObject({ dataset: 'cancer', epochs: 5, batch: 8, lr: 0.1 });
+  expect(parse('--batch=4', '--dataset=cancer', '--engine', 'wasm')).toMatchObject({
+    batch: 4,
+    engine: 'wasm',
   });
 });
 
@@ -68,6 +78,9 @@ describe('refusals name the rule, the value and what to do', () => {
     ['--round 3', /no option --round\..*Did you mean --rounds/],
     ['--fast', /no option --fast\. See/],
     ['quick', /"quick" is one word too many/],
+    ['--dataset cancr', /--dataset is "cancr", not one of digits, cancer.*Did you mean cancer/],
+    ['--dataset cancer --batch x', /--batch is "x".*the default is 8/],
+    ['--engine cpu', /--engine is "cpu", not one of auto, native, wasm.*auto is meant/],
     ['--aggregation open', /not one of secure, plain/],
   ])('%s', (line, words) => {
     expect(refusal(...line.split(' '))).toMatch(words);

@@ -1,10 +1,14 @@
 /** The demo's command line: a contract (`npm run demo -- --help`). Whatever does not fit is refused before anything starts. */
 import { type PartitionScheme, parsePartition } from '@tributary/client-sdk';
 import { LIMITS } from '@tributary/protocol';
+import { DATASETS, type DatasetName } from './datasets/index.ts';
 import { requireBearableDrop } from './drop.ts';
 import { UsageError } from './usage-error.ts';
 
+const ENGINES = ['auto', 'native', 'wasm'] as const;
+
 export interface DemoOptions {
+  readonly dataset: DatasetName;
   readonly partners: number;
   readonly rounds: number;
   readonly epochs: number;
@@ -23,18 +27,23 @@ export interface DemoOptions {
   /** Share of a partner's rows that it keeps aside to measure the incoming model. */
   readonly holdout: number;
   readonly aggregation: 'secure' | 'plain';
+  /** What nodes train with; `auto` takes native where it is installed, else wasm. */
+  readonly engine: (typeof ENGINES)[number];
 }
 
 const DEFAULTS = {
+  '--dataset': 'digits',
   '--partners': '5',
   '--rounds': '10',
-  '--epochs': '5',
-  '--batch': '10',
-  '--lr': '.1',
+  // Of the data set.
+  '--epochs': undefined,
+  '--batch': undefined,
+  '--lr': undefined,
   '--partition': 'iid',
   '--seed': '1',
   '--drop': '0',
   '--port': '0',
+  '--engine': 'auto',
   '--data': undefined,
   '--json': undefined,
   // For tests and comparisons; not in the help.
@@ -42,6 +51,7 @@ const DEFAULTS = {
   '--aggregation': 'secure',
 } as const;
 type Flag = keyof typeof DEFAULTS;
+type FlagWithDefault = Exclude<Flag, '--data' | '--json'>;
 
 /** @returns `help` when that is asked for. @throws UsageError, TributaryError */
 export function parseCommandLine(argv: readonly string[]): DemoOptions | 'help' {
@@ -55,23 +65,33 @@ export function parseCommandLine(argv: readonly string[]): DemoOptions | 'help' 
     if (given.has(flag)) throw new UsageError(`${flag} is given twice.`, 'Give it once.');
     given.set(flag, value);
   }
-  const text = (flag: Exclude<Flag, '--data' | '--json'>): string => given.get(flag) ?? DEFAULTS[flag];
-  const whole = (flag: Exclude<Flag, '--data' | '--json'>, minimum: number, maximum: number) =>
-    wholeNumber(flag, text(flag), minimum, maximum);
+  const dataset = oneOf('--dataset', given.get('--dataset') ?? DEFAULTS['--dataset'], DATASET_NAMES);
+  const defaults: Readonly<Record<FlagWithDefault, string>> = { ...DEFAULTS, ...DATASETS[dataset].defaults };
+  const text = (flag: FlagWithDefault): string => given.get(flag) ?? defaults[flag];
+  const whole = (flag: FlagWithDefault, minimum: number, maximum: number) =>
+    wholeNumber(flag, text(flag), minimum, maximum, defaults[flag]);
+  const fraction = (
+    flag: FlagWithDefault,
+    maximum: number,
+    rule: string,
+    allowed: (value: number) => boolean,
+  ) => decimal(flag, text(flag), maximum, rule, allowed, defaults[flag]);
   const options: DemoOptions = {
+    dataset,
     partners: whole('--partners', 3, LIMITS.cohort),
     rounds: whole('--rounds', 1, LIMITS.rounds),
     epochs: whole('--epochs', 1, LIMITS.epochs),
     batch: whole('--batch', 1, LIMITS.batch),
-    lr: decimal('--lr', text('--lr'), 1000, 'above 0 and at most 1000', (value) => value > 0),
+    lr: fraction('--lr', 1000, 'above 0 and at most 1000', (value) => value > 0),
     partition: parsePartition(text('--partition')),
     seed: whole('--seed', 0, 2 ** 31 - 1),
     drop: whole('--drop', 0, LIMITS.cohort),
     port: whole('--port', 0, 65_535),
     data: given.get('--data'),
     json: given.get('--json'),
-    holdout: decimal('--holdout', text('--holdout'), 0.5, 'from 0 to 0.5', (value) => value >= 0),
-    aggregation: mode(text('--aggregation')),
+    holdout: fraction('--holdout', 0.5, 'from 0 to 0.5', (value) => value >= 0),
+    aggregation: oneOf('--aggregation', text('--aggregation'), ['secure', 'plain']),
+    engine: oneOf('--engine', text('--engine'), ENGINES),
   };
   requireBearableDrop(options);
   return options;
@@ -91,7 +111,7 @@ function isFlag(word: string): word is Flag {
   return Object.hasOwn(DEFAULTS, word);
 }
 
-function wholeNumber(flag: Flag, text: string, minimum: number, maximum: number): number {
+function wholeNumber(flag: Flag, text: string, minimum: number, maximum: number, usual: string): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= minimum && value <= maximum) return value;
   const why =
@@ -100,7 +120,7 @@ function wholeNumber(flag: Flag, text: string, minimum: number, maximum: number)
       : '';
   throw new UsageError(
     `${flag} is "${text}", not a whole number from ${minimum} to ${maximum}.${why}`,
-    `Give such a number; the default is ${DEFAULTS[flag]}.`,
+    `Give such a number; the default is ${usual}.`,
   );
 }
 
@@ -110,19 +130,24 @@ function decimal(
   maximum: number,
   rule: string,
   allowed: (value: number) => boolean,
+  usual: string,
 ): number {
   const value = /^(\d+(\.\d*)?|\.\d+)(e-?\d{1,3})?$/i.test(text) ? Number(text) : Number.NaN;
   if (allowed(value) && value <= maximum) return value;
   throw new UsageError(
     `${flag} is "${text}", not a number ${rule}.`,
-    `Give such a number; the default is ${DEFAULTS[flag]}.`,
+    `Give such a number; the default is ${usual}.`,
   );
 }
 
-function mode(text: string): DemoOptions['aggregation'] {
-  if (text === 'secure' || text === 'plain') return text;
+const DATASET_NAMES = Object.keys(DATASETS) as DatasetName[];
+
+function oneOf<T extends string>(flag: FlagWithDefault, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((word) => word === text);
+  if (found !== undefined) return found;
+  const near = allowed.find((word) => word.startsWith(text.slice(0, 3)));
   throw new UsageError(
-    `--aggregation is "${text}", not one of secure, plain.`,
-    'Leave it out: secure is meant.',
+    `${flag} is "${text}", not one of ${allowed.join(', ')}.`,
+    near && text.length > 2 ? `Did you mean ${near}?` : `Leave it out: ${DEFAULTS[flag]} is meant.`,
   );
 }

@@ -1,6 +1,6 @@
 /** The demo's training plan, and the policy with which each partner allows exactly this plan. */
-import { digitsPlan } from '@tributary/client-sdk';
 import { FLOORS, type Plan, parsePlan } from '@tributary/protocol';
+import { datasetOf } from './datasets/index.ts';
 import { MIN_SUM } from './drop.ts';
 import { EVALUATOR } from './nodes.ts';
 import type { DemoOptions } from './options.ts';
@@ -11,7 +11,17 @@ const SLOW_STEP_MS = 2;
 /** @param largest rows of the partner that has most of them */
 export function demoPlan(options: DemoOptions, largest: number, cores: number): Plan {
   const { partners, drop, aggregation, rounds, epochs, batch, lr, seed, holdout } = options;
-  const plan = digitsPlan({ partners, rounds, epochs, batch, lr, seed, holdout, largest, name: 'demo' });
+  const plan = datasetOf(options).plan({
+    partners,
+    rounds,
+    epochs,
+    batch,
+    lr,
+    seed,
+    holdout,
+    largest,
+    name: 'demo',
+  });
   return parsePlan({
     ...plan,
     aggregation: { ...plan.aggregation, mode: aggregation },
@@ -34,12 +44,15 @@ function graceOf({ partners, drop, epochs, batch }: DemoOptions, largest: number
   return Math.round(1 + 0.3 * alone * Math.max(1, partners / cores));
 }
 
+/** As `plans:` of a policy lists them. */
+type AllowedPlans = readonly ({ readonly plan: string } | { readonly topology: string })[];
+
 /** Of a partner, as `policy:` in its node.yaml. */
-function partnerPolicy(options: DemoOptions, planHash: string): object {
+function partnerPolicy(options: DemoOptions, plans: AllowedPlans): object {
   const { partners, drop, aggregation, rounds } = options;
   const remaining = partners - drop;
   return {
-    plans: [{ plan: planHash }],
+    plans,
     aggregation: aggregation === 'plain' ? 'allow-plain' : 'secure',
     minRoster: Math.max(FLOORS.members, Math.min(5, remaining)),
     minSum: MIN_SUM,
@@ -49,19 +62,19 @@ function partnerPolicy(options: DemoOptions, planHash: string): object {
 }
 
 /** node.yaml: JSON values are YAML too. */
-export function nodeFile(name: string, options: DemoOptions, planHash: string): string {
-  const set = name === EVALUATOR ? 'test' : 'train';
-  const policy = name === EVALUATOR ? { plans: [{ plan: planHash }] } : partnerPolicy(options, planHash);
-  const rules = Object.entries(policy).map(([rule, value]) => `  ${rule}: ${JSON.stringify(value)}`);
+export function nodeFile(name: string, options: DemoOptions, plans: AllowedPlans): string {
+  const data = datasetOf(options).data[name === EVALUATOR ? 'test' : 'train'];
+  const policy = name === EVALUATOR ? { plans } : partnerPolicy(options, plans);
+  const lines = (fields: object) =>
+    Object.entries(fields).map(([field, value]) => `  ${field}: ${JSON.stringify(value)}`);
   return [
     `name: ${name}`,
     'state: ./state             # encrypted key, accepted members, ledger',
+    `engine: ${options.engine}`,
     'data:                      # paths are relative to this file; the rows never leave this process',
-    '  kind: idx',
-    `  images: ${set}-images.idx3-ubyte`,
-    `  labels: ${set}-labels.idx1-ubyte`,
-    'policy:                    # exactly the plan of this demo; anything else is refused',
-    ...rules,
+    ...lines(data),
+    'policy:                    # exactly what this demo asks for; anything else is refused',
+    ...lines(policy),
     '',
   ].join('\n');
 }

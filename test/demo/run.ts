@@ -2,9 +2,11 @@
 import { writeFile } from 'node:fs/promises';
 import { formatPartition } from '@tributary/client-sdk';
 import { TributaryError } from '@tributary/protocol';
+import { type Agreed, agree } from './agree.ts';
 import { trainAlone } from './baseline.ts';
 import { createBoard } from './board.ts';
 import type { Children } from './children.ts';
+import { datasetOf } from './datasets/index.ts';
 import { partnerName } from './drop.ts';
 import { catchUpload, examine } from './evidence.ts';
 import { runFederated } from './federated.ts';
@@ -37,13 +39,16 @@ export async function runDemo(demo: Demo): Promise<void> {
   if (options.aggregation === 'plain')
     view.line(view.colors.red('PLAIN aggregation: the coordinator sees every update. For comparison only.'));
 
-  phase(`10,000 real digits are dealt: ${formatPartition(options.partition)}, 2,004 held out`);
+  const { opening, testRows } = datasetOf(options);
+  phase(
+    `${opening} are dealt: ${formatPartition(options.partition)}, ${testRows.toLocaleString('en-US')} held out`,
+  );
   const dealt = await deal(demo).catch((refusal) => {
     // Nothing is started yet: what cannot be dealt or planned is a matter of the flags.
     throw refusal instanceof TributaryError ? new UsageError(refusal.message, refusal.remedy) : refusal;
   });
   let engine = 'unknown';
-  const house = await build({ ...demo, phase }, dealt, {
+  const built = await build({ ...demo, phase }, dealt, {
     engine(used) {
       engine = used;
     },
@@ -51,20 +56,23 @@ export async function runDemo(demo: Demo): Promise<void> {
       board.bars.find((each) => each.name === name)!.state = 'killed';
     },
   });
+  let agreed: Agreed | undefined;
+  if (built.asked) agreed = await agree(built, built.asked, board, view);
+  const house = agreed ? { ...built, plan: agreed.plan } : built;
   const upload = catchUpload(folder);
   const { run, initial } = await runFederated({ house, board, view, onEvent: upload.onEvent });
 
   board.localStarted = Date.now();
   for (const bar of board.bars) Object.assign(bar, { done: 0, state: 'waiting' });
   phase('for comparison, each partner trains alone: same start, same rows, same work');
-  const localOnly = await trainAlone({ house, initial, bars: board.bars, children, cores });
+  const localOnly = await trainAlone({ house, initial, bars: board.bars, children, cores, options });
 
   const caught = upload.caught();
   const own = localOnly.find(({ name }) => name === caught?.name)?.first;
   const findings =
     caught && own ? await examine(house, caught, own, initial.values, run.history[0]!.model) : undefined;
   const seconds = (Date.now() - board.started) / 1000;
-  const result = resultOf({ options, house, run, engine, localOnly, findings, seconds });
+  const result = resultOf({ options, house, run, agreed, engine, localOnly, findings, seconds });
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
   view.close();
   const kept = options.data === undefined ? undefined : { folder: options.data, url: house.url };

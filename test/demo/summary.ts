@@ -1,5 +1,6 @@
 /** What the demo says at its end. */
 import { duration } from './board.ts';
+import { datasetOf } from './datasets/index.ts';
 import type { Findings } from './evidence.ts';
 import { type Kept, nextSteps } from './next-steps.ts';
 import type { DemoResult, DemoRound } from './result.ts';
@@ -10,9 +11,11 @@ type Colors = View['colors'];
 export function summary(result: DemoResult, kept: Kept | undefined, colors: Colors): string {
   const parts = [
     accuracies(result, colors),
+    ...constants(result, colors),
     traffic(result, colors),
     seen(result, colors),
     nextSteps(kept, colors),
+    colors.dim(`Data: ${result.source}. Licence: ${result.licence}.`),
     colors.dim(`Whole demo: ${duration(1000 * result.seconds)} (m:ss), engine ${result.engine}.`),
   ];
   return `\n${parts.join('\n\n')}\n`;
@@ -22,18 +25,19 @@ const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const grouped = (count: number): string => count.toLocaleString('en-US');
 
 function accuracies(
-  { final, rounds, partners, killed }: DemoResult,
+  { dataset, final, rounds, partners, killed }: DemoResult,
   { bold, green, dim, red }: Colors,
 ): string {
+  const { testRows, rows: examples } = datasetOf({ dataset });
   const alone = final.localOnly;
   const mean = alone.reduce((sum, each) => sum + each, 0) / alone.length;
   const best = Math.max(...alone);
   const points = (from: number): string =>
     `${from <= final.accuracy ? '+' : ''}${(100 * (final.accuracy - from)).toFixed(2)}`;
-  const better = final.accuracy > best ? green : red;
+  const better = final.accuracy >= best ? green : red;
   const names = Math.max(...partners.map(({ name }) => name.length), 'federated'.length);
   return [
-    bold('Accuracy on 2,004 digits that nobody trained on'),
+    bold(`Accuracy on ${grouped(testRows)} ${examples} that nobody trained on`),
     `  ${'federated'.padEnd(names)}  ${better(bold(percent(final.accuracy)))}  ${dim(`after ${rounds.length} rounds, loss ${final.loss.toFixed(4)}`)}`,
     ...partners.map(({ name, rows }, i) => {
       const dead = killed.some((victim) => victim.name === name) ? ', killed in round 2' : '';
@@ -41,6 +45,31 @@ function accuracies(
     }),
     `  Federated is ${points(mean)} points over the mean partner alone, ${points(best)} over the best.`,
   ].join('\n');
+}
+
+/** Of the first sum, in which nothing was trained. */
+function constants({ constants: agreed, aggregation }: DemoResult, { bold, dim }: Colors): string[] {
+  if (!agreed) return [];
+  const { rows, columns, seconds, bytesUp } = agreed;
+  const sum = aggregation === 'secure' ? 'secure sum' : 'PLAIN sum';
+  const shown = columns
+    .slice(0, 3)
+    .map(({ name, mean, std }) => [name, mean.toPrecision(6), std.toPrecision(5)]);
+  const width = Math.max(...shown.map(([name]) => name!.length));
+  return [
+    [
+      bold(`What partners agreed on first, in one ${sum} of count, sum and sum of squares`),
+      ...shown.map(
+        ([name, mean, std]) => `  ${name!.padEnd(width)}  mean ${mean}  standard deviation ${std}`,
+      ),
+      dim(
+        `  and ${columns.length - shown.length} more columns, over ${grouped(rows)} rows, to better than 1 in 10,000`,
+      ),
+      dim(
+        `  ${seconds.toFixed(1)} s, ${grouped(bytesUp)} bytes up${aggregation === 'secure' ? "; nobody saw one partner's own sums" : ''}`,
+      ),
+    ].join('\n'),
+  ];
 }
 
 const HEADER = ['round', 'partners', 'dropped', 'seconds', 'bytes up', 'bytes down'];
@@ -84,7 +113,7 @@ function traffic({ rounds, aggregation, evidence }: DemoResult, { bold, dim }: C
   ].join('\n');
 }
 
-function seen({ aggregation, rounds, evidence }: DemoResult, colors: Colors): string {
+function seen({ aggregation, rounds, constants: agreed, evidence }: DemoResult, colors: Colors): string {
   const { bold, red, green } = colors;
   const least = Math.min(...rounds.map(({ participants }) => participants));
   if (aggregation === 'plain')
@@ -97,7 +126,7 @@ function seen({ aggregation, rounds, evidence }: DemoResult, colors: Colors): st
     ].join('\n');
   return [
     bold('What the coordinator could see'),
-    `  individual updates: ${green('0')}; sums: ${rounds.length}, one in each round, over ${least} partners or more`,
+    `  individual updates: ${green('0')}; sums: ${rounds.length}, one in each round, over ${least} partners or more${agreed ? '; one more for the constants' : ''}`,
     ...(evidence
       ? proof(evidence, colors)
       : ['  (no upload could be caught in time: the rounds were faster than the copy)']),
@@ -122,7 +151,8 @@ function proof(found: Findings, { dim }: Colors): string[] {
     dim(`    sha256 ${sha256}`),
     ...rows.map(([label, value]) => `    ${label.padEnd(33)}${value}`),
     dim(
-      '    Likeness is correlation, 0 for noise. Its own update: of its training alone, same start, same rows.',
+      `    Likeness is correlation: of noise with so many numbers about ${(2 / Math.sqrt(bytes)).toFixed(3)}. Its own update: of its`,
     ),
+    dim('    training alone, same start, same rows.'),
   ];
 }

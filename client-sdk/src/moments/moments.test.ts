@@ -7,7 +7,6 @@ import { parse } from 'yaml';
 import { withTransforms } from '../cli/plan-edit.ts';
 import { completePlan } from '../cli/plan-file.ts';
 import { planWords } from '../cli/plan-words.ts';
-import { loadCancer } from '../data/cancer.ts';
 import { cancerPlan } from '../data/cancer-plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { momentsYaml, planYaml } from '../data/templates.ts';
@@ -47,21 +46,6 @@ async function published(plan: Plan, rows: readonly (readonly number[])[]): Prom
   const model: ModelWeights = { tensors: base.tensors, values };
   return { plan, model, participants: 4, dropped: 0, clipped: 0 };
 }
-
-describe('the data', () => {
-  it('is the Wisconsin data: 569 rows, 357 B, 212 M, a fifth of each for testing', async () => {
-    const { header, train, test } = await loadCancer();
-    expect(header.split(',')).toHaveLength(31);
-    expect(header.split(',').slice(0, 30)).toEqual(
-      cancer.features.kind === 'table' && cancer.features.columns.map(({ name }) => name),
-    );
-    const malignant = (labels: Uint8Array) => labels.filter((label) => label === 1).length;
-    expect([train.lines.length, malignant(train.labels)]).toEqual([456, 170]);
-    expect([test.lines.length, malignant(test.labels)]).toEqual([113, 42]);
-    const radius = [...train.lines, ...test.lines].map((line) => Number(line.split(',')[0]));
-    expect(radius.reduce((sum, value) => sum + value, 0) / 569).toBeCloseTo(14.127, 3);
-  });
-});
 
 describe('momentsPlan', () => {
   it('asks for one sum over every column that states a range, and for no label', () => {
