@@ -6,9 +6,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
 
-// Node 23 dropped these, and tfjs-node calls them.
-util.isNullOrUndefined ??= (/** @type {unknown} */ value) => value === null || value === undefined;
-util.isArray ??= Array.isArray;
+// tfjs-node calls these; Node 22 warns of them, and Node 23 dropped them.
+util.isNullOrUndefined = (/** @type {unknown} */ value) => value === null || value === undefined;
+util.isArray = Array.isArray;
 
 const [folder = ''] = process.argv.slice(2);
 const require = createRequire(join(folder, 'package.json'));

@@ -18,7 +18,7 @@ const require = createRequire(import.meta.url);
 export async function loadNative(): Promise<{ tf: typeof Core; layers: typeof Layers }> {
   const folder = findAddon();
   if (folder === undefined) throw notThere('Native TensorFlow is not installed here');
-  defineMissingUtils();
+  replaceUtils();
   silenceTensorFlow();
   // The engine of tfjs is one object in the whole thread: loading registers the backend with it.
   const tf = await import('@tensorflow/tfjs-core');
@@ -56,14 +56,14 @@ function nodeModules(): string {
   return dirname(dirname(dirname(core)));
 }
 
-/** Node 23 dropped two functions that tfjs-node calls. */
-function defineMissingUtils(): void {
-  const missing = {
+/** tfjs-node calls two functions that Node 22 warns of and Node 23 dropped. */
+function replaceUtils(): void {
+  const functions = {
     isArray: Array.isArray,
     isNullOrUndefined: (value: unknown) => value === null || value === undefined,
   };
-  for (const [name, value] of Object.entries(missing))
-    if (!(name in util)) Object.defineProperty(util, name, { value, configurable: true });
+  for (const [name, value] of Object.entries(functions))
+    Object.defineProperty(util, name, { value, configurable: true, writable: true });
 }
 
 /**
