@@ -1,36 +1,20 @@
 /** `tributary data split cancer`: real measures dealt to simulated partners as CSV files. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type CancerRows, DIAGNOSES, loadCancer, pickRows } from './cancer.ts';
+import { DIAGNOSES, loadCancer } from './cancer.ts';
 import { cancerPlan } from './cancer-plan.ts';
-import { describePartition, type PartitionManifest } from './partition/manifest.ts';
-import { partition } from './partition/partition.ts';
-import { seededRandom } from './partition/random.ts';
-import { checkPartners, requireFree, type SplitOptions } from './split.ts';
-import { nodeYaml, planYaml } from './templates.ts';
+import { csvRows } from './samples/csv-lines.ts';
+import { deal, type SplitManifest, type SplitOptions } from './samples/deal.ts';
+import { libraryYaml, requirePlan } from './samples/plan-library.ts';
+import { planYaml } from './templates.ts';
 
-/**
- * Writes `partner-1` ... `partner-N`, `evaluator`, `plan.yaml` and `manifest.json`.
- * @throws malformed, cohort-too-large, conflict, data-invalid
- */
-export async function splitCancer(options: SplitOptions): Promise<PartitionManifest> {
-  const { partners, out, partition: scheme = { kind: 'iid' }, seed = 1, force = false } = options;
-  checkPartners(partners);
-  await requireFree(out, partners, force);
-  const { header, train, test } = await loadCancer();
-  const parts = partition(scheme, train.labels, partners, seededRandom(seed));
-  const manifest = describePartition(scheme, seed, parts, train.labels, DIAGNOSES.length);
-  const write = async (name: string, file: string, { lines }: CancerRows, minRoster: number | null) => {
-    const folder = join(out, name);
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, file), `${[header, ...lines].join('\n')}\n`);
-    const data = { kind: 'csv', path: file } as const;
-    await writeFile(join(folder, 'node.yaml'), nodeYaml({ name, data, minRoster }));
+/** @throws malformed, cohort-too-large, conflict, data-invalid, not-found */
+export async function splitCancer(options: SplitOptions): Promise<SplitManifest> {
+  const { partners, seed = 1 } = options;
+  const plan = options.plan === undefined ? undefined : requirePlan(options.plan, 'cancer');
+  const load = async () => {
+    const { train, test } = await loadCancer();
+    return { classes: DIAGNOSES, train: csvRows(train), test: csvRows(test) };
   };
-  for (const [i, rows] of parts.entries())
-    await write(`partner-${i + 1}`, 'train.csv', pickRows(train, rows), Math.min(5, partners));
-  await write('evaluator', 'test.csv', test, null);
-  await writeFile(join(out, 'plan.yaml'), planYaml(cancerPlan({ partners, seed })));
-  await writeFile(join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  return manifest;
+  return deal(options, load, (largest) =>
+    plan ? libraryYaml(plan, { partners, seed, largest }) : planYaml(cancerPlan({ partners, seed })),
+  );
 }

@@ -6,8 +6,10 @@ import { note, printResult, table } from '../output.ts';
 const SPLITS = {
   digits: async () => (await import('../../data/split.ts')).splitDigits,
   cancer: async () => (await import('../../data/cancer-split.ts')).splitCancer,
+  weather: async () => (await import('../../data/samples/split.ts')).splitWeather,
+  speeches: async () => (await import('../../data/samples/split.ts')).splitSpeeches,
+  emoji: async () => (await import('../../data/samples/split.ts')).splitEmoji,
 };
-const CLASSES = { digits: [...'0123456789'], cancer: ['B', 'M'] } as const;
 const SETS = Object.keys(SPLITS) as (keyof typeof SPLITS)[];
 
 const split = command({
@@ -19,16 +21,12 @@ const split = command({
       does: '10,000 real handwritten digits, dealt at random',
     },
     {
-      line: 'data split cancer --partners 5 --out DIR',
-      does: '569 breast masses, 30 measures each, as CSV',
-    },
-    {
       line: 'data split digits --partners 5 --out DIR --partition shards:2',
       does: 'two shards sorted by digit each: most partners see two digits only',
     },
     {
-      line: 'data split digits --partners 5 --out DIR --partition dirichlet:0.5',
-      does: 'uneven shares of every digit',
+      line: 'data split speeches --partners 3 --out DIR --plan transformer-encoder',
+      does: '2,000 sentences, old and new, with another plan of client-sdk/plans',
     },
   ],
   args: {
@@ -41,6 +39,7 @@ const split = command({
       valueHint: 'iid|shards:S|dirichlet:A',
       description: 'How the rows are dealt',
     },
+    plan: { type: 'string', valueHint: 'NAME', description: 'A plan of client-sdk/plans made for this data' },
     seed: { type: 'string', default: '1', valueHint: 'N', description: 'Same seed, same split' },
     force: { type: 'boolean', description: 'Write into a folder that is not empty' },
   },
@@ -55,10 +54,11 @@ const split = command({
       out: args.out,
       partition,
       seed,
+      plan: args.plan,
       force: args.force,
     });
     const rows = manifest.partners.map((part, index) => [`partner-${index + 1}`, part.rows, ...part.labels]);
-    const classes = CLASSES[set].map((name) => `"${name}"`);
+    const classes = manifest.classes.map((name) => `"${name}"`);
     printResult(
       context,
       { out: args.out, ...manifest },
