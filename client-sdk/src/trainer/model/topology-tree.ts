@@ -1,6 +1,6 @@
 /** Reading a topology as plain data, before tfjs sees it. */
 import { type Plan, TributaryError } from '@tributary/protocol';
-import type { Engine } from '../engine/engine.ts';
+import { refusalOf } from './layers/checks.ts';
 
 export type Topology = Plan['model']['topology'];
 export interface Json {
@@ -36,24 +36,22 @@ export function layersIn(topology: Topology): LayerEntry[] {
   return found;
 }
 
-/** @throws TributaryError plan-invalid for layers that tfjs does not have, cannot train, or would repeat randomness. */
-export function checkLayers(engine: Engine, topology: Topology): void {
-  const known = engine.tf.serialization.SerializationMap.getMap().classNameMap;
+/** @throws TributaryError plan-invalid, naming the layer, for what cannot be trained or would repeat randomness */
+export function checkLayers(topology: Topology): void {
   const names = new Set<unknown>();
+  let first = true;
   for (const { className, config } of layersIn(topology)) {
-    const refuse = (why: string): never => {
-      throw new TributaryError('plan-invalid', `model layer "${config.name ?? className}": ${why}.`);
+    const refuse = (why: string, remedy?: string): never => {
+      const message = `model layer "${config.name ?? className}": ${why}.`;
+      throw new TributaryError('plan-invalid', message, remedy === undefined ? {} : { remedy });
     };
-    if (className === 'Lambda') refuse('Lambda carries code, and plans are data');
-    if (!known[className]) refuse(`tfjs has no layer class ${className}`);
     if (typeof config.name !== 'string' || !/^[\w.-]{1,100}$/.test(config.name))
       refuse('a name is 1 to 100 letters, digits, ".", "_" or "-"');
     if (names.has(config.name)) refuse('two layers have this name');
     names.add(config.name);
-    if ([config.dilation_rate].flat().some((rate) => Number(rate ?? 1) > 1))
-      refuse(`dilation_rate ${JSON.stringify(config.dilation_rate)} has no gradient in tfjs`);
-    if (/Dropout|Noise/.test(className) && config.seed !== undefined && config.seed !== null)
-      refuse('a seed would repeat the same mask at every step; leave it out');
+    const refusal = refusalOf(className, config, first);
+    if (refusal) refuse(refusal.why, refusal.instead);
+    if (className !== 'InputLayer') first = false;
   }
 }
 

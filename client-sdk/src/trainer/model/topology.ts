@@ -6,6 +6,7 @@ import { type Engine, loadEngine } from '../engine/engine.ts';
 import { activationOf } from './heads.ts';
 import { checkModel, withoutOutputActivation } from './topology-checks.ts';
 import { checkLayers, type Json, layersIn, type Topology } from './topology-tree.ts';
+import { assertTrains } from './trial.ts';
 import { namedWeights, readWeights } from './weights.ts';
 
 /**
@@ -16,10 +17,14 @@ import { namedWeights, readWeights } from './weights.ts';
 export async function prepareTopology(topology: Topology, seed: number): Promise<Topology> {
   const engine = await loadEngine();
   const named = nameLayers(structuredClone(topology));
-  checkLayers(engine, named);
+  checkLayers(named);
   const model = await deserialize(engine, named);
   const written = model.toJSON(null, false) as unknown as Topology;
-  model.dispose();
+  try {
+    assertTrains(engine, model);
+  } finally {
+    model.dispose();
+  }
   const config = structuredClone(written.config) as Json;
   seedInitializers(config, seed, '');
   return { class_name: topology.class_name, config };
@@ -32,7 +37,7 @@ export async function prepareTopology(topology: Topology, seed: number): Promise
 export async function buildModel(plan: Plan, given?: Engine): Promise<LayersModel> {
   const engine = given ?? (await loadEngine());
   const topology = nameLayers(structuredClone(plan.model.topology));
-  checkLayers(engine, topology);
+  checkLayers(topology);
   const model = await deserialize(engine, topology);
   try {
     checkModel(plan, model, topology);
