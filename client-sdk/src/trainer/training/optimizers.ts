@@ -1,6 +1,7 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
 import type { Engine } from '../engine/engine.ts';
+import { adamStep } from '../kernels/adam.ts';
 import { descend } from '../kernels/descend.ts';
 import type { LayerVariable } from '../model/weights.ts';
 
@@ -42,38 +43,55 @@ function sgd({ name, tf }: Engine, rate: number, trained: readonly LayerVariable
 
 /** Kingma and Ba 2015, algorithm 1. */
 function adam(
-  { tf }: Engine,
+  { name, tf }: Engine,
   spec: Extract<Plan['training']['optimizer'], { name: 'adam' }>,
   trained: readonly LayerVariable[],
 ): LocalOptimizer {
   const { learningRate, beta1, beta2, epsilon } = spec;
-  const first = new Map<string, Tensor>();
-  const second = new Map<string, Tensor>();
-  const blend = (map: Map<string, Tensor>, name: string, beta: number, value: Tensor): Tensor => {
-    const old = map.get(name);
-    const fresh = tf.mul(value, 1 - beta);
-    const next = tf.keep(old ? tf.add(tf.mul(old, beta), fresh) : fresh);
-    old?.dispose();
-    map.set(name, next);
-    return next;
-  };
+  const moments = new Map<string, readonly [Tensor, Tensor]>();
   let steps = 0;
   return {
     apply(gradients) {
       steps += 1;
       const size = learningRate / (1 - beta1 ** steps);
-      const spread = 1 / Math.sqrt(1 - beta2 ** steps);
+      const wide = 1 / Math.sqrt(1 - beta2 ** steps);
       for (const variable of trained) {
         const gradient = gradients[variable.name];
         if (!gradient) continue;
-        const m = blend(first, variable.name, beta1, gradient);
-        const v = blend(second, variable.name, beta2, tf.square(gradient));
-        const change = tf.div(tf.mul(m, size), tf.add(tf.mul(tf.sqrt(v), spread), epsilon));
-        variable.write(tf.sub(variable.read(), change));
+        const from = variable.read();
+        const [first, second] = moments.get(variable.name) ?? [tf.zerosLike(from), tf.zerosLike(from)];
+        const inputs = { from, gradient, first, second };
+        const rates = { beta1, beta2, epsilon, size, wide };
+        const [to, m, v] =
+          name === 'wasm'
+            ? (tf.engine().runKernel(adamStep.name, inputs, rates) as unknown as AdamResult)
+            : plainAdam(tf, inputs, rates);
+        moments.set(variable.name, [tf.keep(m), tf.keep(v)]);
+        tf.dispose([first, second]);
+        variable.write(to);
       }
     },
-    dispose() {
-      for (const moment of [...first.values(), ...second.values()]) moment.dispose();
-    },
+    dispose: () => tf.dispose([...moments.values()].flat()),
   };
+}
+
+/** New weights and moments. */
+type AdamResult = [Tensor, Tensor, Tensor];
+
+/** What the kernel does on wasm: see kernels/adam.ts. */
+function plainAdam(
+  tf: Engine['tf'],
+  { from, gradient, first, second }: Readonly<Record<'from' | 'gradient' | 'first' | 'second', Tensor>>,
+  {
+    beta1,
+    beta2,
+    size,
+    wide,
+    epsilon,
+  }: Readonly<Record<'beta1' | 'beta2' | 'size' | 'wide' | 'epsilon', number>>,
+): AdamResult {
+  const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
+  const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
+  const change = tf.div(tf.mul(m, size), tf.add(tf.mul(tf.sqrt(v), wide), epsilon));
+  return [tf.sub(from, change), m, v];
 }
