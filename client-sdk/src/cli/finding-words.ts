@@ -1,4 +1,5 @@
 /** Findings for people: on standard error, worst first. With `--json` they are in the result instead. */
+import { TributaryError } from '@tributary/protocol';
 import type { Finding } from '../planning/finding.ts';
 import type { Context } from './context.ts';
 import { printable } from './printable.ts';
@@ -12,6 +13,13 @@ export function printFindings({ io, json }: Context, findings: readonly Finding[
   for (const level of ORDER)
     for (const { message, remedy } of findings.filter((found) => found.level === level))
       io.err(`${paint[level](`${level}:`)} ${printable(message)}\n${dim('   so:')} ${printable(remedy)}\n`);
+}
+
+/** A refusal whose remedy names no command yet gets the one to try when the fault is mended. */
+export function thenAgain(thrown: unknown, line: string): unknown {
+  if (!(thrown instanceof TributaryError) || /--[a-z]|`/.test(thrown.remedy)) return thrown;
+  const remedy = `${thrown.remedy} Then: ${line}`;
+  return new TributaryError(thrown.code, thrown.message, { remedy, cause: thrown });
 }
 
 /** Powers of ten, as networks and disks count. */

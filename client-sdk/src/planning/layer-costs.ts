@@ -11,7 +11,11 @@ export interface LayerCost {
   readonly parameters: number;
   /** Additions and multiplications for one example forwards; activation functions are not counted. */
   readonly flops: number;
+  /** Steps of time that a recurrent layer takes one after the other; 0 for all others. */
+  readonly timeSteps: number;
 }
+
+const RECURRENT = new Set(['SimpleRNN', 'GRU', 'LSTM', 'Bidirectional', 'RNN']);
 
 export function layerCosts(model: LayersModel): LayerCost[] {
   return model.layers
@@ -22,12 +26,13 @@ export function layerCosts(model: LayersModel): LayerCost[] {
       output: shapeOf(layer.outputShape),
       parameters: layer.countParams(),
       flops: flopsOf(layer),
+      timeSteps: RECURRENT.has(layer.getClassName()) ? inputOf(layer)[0]! : 0,
     }));
 }
 
 function flopsOf(layer: Layer): number {
   const output = product(shapeOf(layer.outputShape));
-  const input = shapeOf((layer.inboundNodes[0]?.inputShapes[0] ?? []) as Layer['outputShape']);
+  const input = inputOf(layer);
   const kernels = layer.weights.map(({ shape }) => shape as number[]).filter((shape) => shape.length > 1);
   const [kernel = []] = kernels;
   const all = kernels.reduce((sum, shape) => sum + product(shape), 0);
@@ -87,6 +92,10 @@ function flopsOf(layer: Layer): number {
     default:
       return 2 * all + output;
   }
+}
+
+function inputOf(layer: Layer): number[] {
+  return shapeOf((layer.inboundNodes[0]?.inputShapes[0] ?? []) as Layer['outputShape']);
 }
 
 /** Without the batch; the first one where a layer has several. */

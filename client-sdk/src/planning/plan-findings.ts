@@ -37,13 +37,6 @@ const SAFETY: readonly Rule[] = [
     const { min } = cohort;
     const { collusion } = aggregation;
     const survived = dropoutsSurvived(min, collusion, cohort.minSum);
-    if (survived < 0)
-      return finding(
-        'error',
-        'cannot-unmask',
-        `No round of ${min} partners can end: ${explainDropouts(min, collusion, cohort.minSum, 0)}.`,
-        'Raise cohort.min, or lower aggregation.collusion or cohort.minSum.',
-      );
     return survived === 0
       ? warning(
           'no-dropout',

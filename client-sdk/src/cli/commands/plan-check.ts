@@ -1,6 +1,6 @@
 /** What a plan means before anybody is asked: for partners, for the wire, for the machines. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { type ModelWeights, type Plan, planHash, topologyHash } from '@tributary/protocol';
+import { type ModelWeights, type Plan, planHash, TributaryError, topologyHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Estimate } from '../../planning/estimate.ts';
 import type { Finding } from '../../planning/finding.ts';
@@ -9,7 +9,7 @@ import { momentsLayerOf } from '../../trainer/model/moments-checks.ts';
 import { command, UsageError, wholeNumber } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { bytes, duration, operations, printFindings } from '../finding-words.ts';
+import { bytes, duration, operations, printFindings, thenAgain } from '../finding-words.ts';
 import { fields, note, plural, printResult, table } from '../output.ts';
 import { readPlanFile } from '../plan-file.ts';
 import { planWords } from '../plan-words.ts';
@@ -42,9 +42,17 @@ export const check = command({
     if (args.try && args.data === undefined)
       throw new UsageError('--try needs a sample.', 'Add --data FILE, a sample that you may look at.');
     const given = args.rows === undefined ? undefined : wholeNumber(args.rows, '--rows', 1, 100_000_000);
-    const plan = await readPlanFile(args.file);
+    const again = (thrown: unknown): never => {
+      throw thenAgain(thrown, `tributary plan check ${args.file}`);
+    };
+    const plan = await readPlanFile(args.file).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code !== 'ENOENT') return again(thrown);
+      throw new TributaryError('not-found', `${args.file} does not exist.`, {
+        remedy: 'Check the path, or make a plan: tributary plan init --data sample.csv',
+      });
+    });
     const { checkSample } = await import('../../planning/check-sample.ts');
-    const sample = args.data === undefined ? undefined : await checkSample(plan, args.data);
+    const sample = args.data === undefined ? undefined : await checkSample(plan, args.data).catch(again);
     const { costs, weights, norm } = await costsOf(plan, given ?? sample?.dataset?.rows ?? 1000);
     const { planFindings } = await import('../../planning/plan-findings.ts');
     const trains = momentsLayerOf(plan) === undefined;
@@ -140,7 +148,7 @@ function human(context: Context, { hashes, words, costs, sampleRows, trial }: Sh
           'memory',
           `about ${bytes(memory.all)} beside the program: weights ${bytes(memory.weights)}, a batch ${bytes(memory.batch)}, rows ${bytes(memory.rows)}`,
         ],
-        ['work', `${operations(costs.work)}, floating-point; by arithmetic, not measured:`],
+        ['work', `${operations(costs.work)} in ${plural(costs.steps, 'step')}; reckoned, not measured:`],
         [
           '',
           `slow ${duration(seconds.slow)}, medium ${duration(seconds.medium)}, fast ${duration(seconds.fast)}`,

@@ -1,6 +1,6 @@
 /** A first plan from a sample on the operator's side. */
 import { stat, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { planHash, TributaryError, topologyHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { ColumnRow } from '../../planning/draft.ts';
@@ -9,7 +9,7 @@ import type { Proposal } from '../../planning/propose.ts';
 import { createScreen } from '../bars.ts';
 import { choice, command, wholeNumber } from '../command.ts';
 import type { Context } from '../context.ts';
-import { printFindings } from '../finding-words.ts';
+import { printFindings, thenAgain } from '../finding-words.ts';
 import { fields, note, plural, printResult, table } from '../output.ts';
 import { readPlanFile } from '../plan-file.ts';
 
@@ -70,7 +70,11 @@ export const init = command({
       time: args.time,
       partners,
       onRows: (rows) => screen.draw([`reading ${args.data}: ${plural(rows, 'row')}`]),
-    }).finally(() => screen.draw([]));
+    })
+      .catch((thrown) => {
+        throw thenAgain(thrown, `tributary plan init --data ${args.data}`);
+      })
+      .finally(() => screen.draw([]));
     const { commentedYaml } = await import('../../planning/plan-yaml.ts');
     await write(args.out, commentedYaml(proposal.raw, proposal.why, heading(args.data)), args.force);
     // As it lies on disk: what was written is what `runs start` will read.
@@ -161,6 +165,11 @@ async function write(path: string, text: string, force: boolean): Promise<void> 
   try {
     await writeFile(path, text, { flag: force ? 'w' : 'wx' });
   } catch (thrown) {
-    throw (thrown as NodeJS.ErrnoException).code === 'EEXIST' ? taken(path) : thrown;
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw taken(path);
+    if (code !== 'ENOENT') throw thrown;
+    throw new TributaryError('not-found', `There is no folder ${dirname(resolve(path))} to write to.`, {
+      remedy: `Make it with mkdir -p, or choose another file with -o FILE.`,
+    });
   }
 }
