@@ -95,6 +95,19 @@ test('the pooled mean and spread come out of one sum, and become the constants o
   }
 });
 
+test('the same question is answered once: whoever sent its sums sits out', async () => {
+  const asked = momentsPlan(plan);
+  const model = await api.putBlob(encodeSafetensors(await initialWeights(asked)));
+  const { id } = await api.startRun({ plan: asked, model });
+  let reason = '';
+  for await (const { kind, data } of api.events(id, 0)) {
+    if (kind === 'waiting' || kind === 'ended') reason = String(data.reason);
+    if (kind === 'ended' || reason.includes('sit out')) break;
+  }
+  await api.cancelRun(id);
+  expect(reason).toMatch(/sit out because they already sent a vector on this base model/);
+});
+
 test('sums above the clip are refused, and say what to change', async () => {
   // 152 rows at each partner.
   const { id, status } = await run(momentsPlan(plan, { rows: 20 }));

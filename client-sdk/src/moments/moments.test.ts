@@ -120,6 +120,11 @@ describe('a node refuses a Moments layer that does not add up once', () => {
     ['rounds', { rounds: 2 }, /rounds 1/],
     ['holdout', { holdout: 0.1 }, /holdout 0/],
     ['weights', { aggregation: { ...asked.aggregation, weights: 'exact' } }, /weights uniform, not exact/],
+    [
+      'a transform of another kind',
+      { features: { ...asked.features, columns: [{ name: 'a', transform: { kind: 'identity' } }] } },
+      /columns under minmax, a has identity/,
+    ],
     ['label', { features: cancer.features }, /label: \{kind: features\}/],
     [
       'another layer',

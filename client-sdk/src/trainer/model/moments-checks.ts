@@ -19,7 +19,7 @@ export function checkMoments(plan: Plan): void {
   const layer = momentsLayerOf(plan);
   if (!layer) return;
   const { features, training, aggregation } = plan;
-  const wrong = (why: string): never => {
+  const wrong: (why: string) => never = (why) => {
     throw new TributaryError('plan-invalid', `model layer "${layer.name}": ${why}.`, {
       remedy: 'Make such a plan with `tributary plan moments plan.yaml`.',
     });
@@ -31,6 +31,8 @@ export function checkMoments(plan: Plan): void {
     wrong(`Moments adds up and trains nothing, so ${others[0]!.className} cannot stand beside it`);
   if (features.kind !== 'table' || features.label.kind !== 'features')
     wrong('Moments needs features of kind table with label: {kind: features}');
+  const other = features.columns.find(({ transform }) => transform.kind !== 'minmax');
+  if (other) wrong(`Moments adds up columns under minmax, ${other.name} has ${other.transform.kind}`);
   if (training.loss !== 'meanSquaredError') wrong('Moments needs training.loss meanSquaredError');
   if (aggregation.weights !== 'uniform')
     wrong(
