@@ -3,7 +3,7 @@ import { readNumber } from '../data/transforms.ts';
 import { type Random, seededRandom } from '../trainer/training/random.ts';
 
 /** More values than this and a column has no categories any more. */
-export const MAX_CATEGORIES = 1000;
+const MAX_CATEGORIES = 1000;
 /** Numbers kept for the median. */
 const RESERVOIR = 1000;
 

@@ -54,7 +54,7 @@ async function firstBytes(path: string): Promise<Buffer> {
 }
 
 /** The candidate that the header holds most often, outside quotes; a comma where it holds none. */
-export function delimiterOf(text: string): string {
+function delimiterOf(text: string): string {
   const header = text.replace(/"(?:[^"]|"")*"/g, '').split(/\r?\n/, 1)[0] ?? '';
   let best = ',';
   for (const candidate of [',', ';', '\t', '|'])
