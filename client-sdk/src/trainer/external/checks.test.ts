@@ -31,6 +31,7 @@ describe('what a program says is checked:', () => {
     ['train', 'renamed', 'training-failed', /no tensor "a\/bias"/],
     ['train', 'reshaped', 'training-failed', /"a\/kernel" of \[2,3\], it was given as \[3,2\]/],
     ['train', 'float64', 'training-failed', /dtype "F64", only F32/],
+    ['train', 'extra', 'training-failed', /"more", which it was not given/],
     ['train', 'longer', 'training-failed', /bytes, its header asks for/],
     ['train', 'huge', 'training-failed', /\[400000000\], it was given as \[3,2\]|a hole|an overlap/],
     ['train', 'symlink', 'training-failed', /symbolic link/],
