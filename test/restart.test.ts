@@ -1,11 +1,14 @@
-/** The coordinator is killed between rounds: run, model and history are there again, and the run goes on by itself. */
-import { createApiClient, type Trainer } from '@tributary/client-sdk';
+/** The coordinator is killed: run, model, history and the open attempt are there again, and the run goes on by itself. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ClientEvents, createApiClient, type Trainer } from '@tributary/client-sdk';
 import { decodeSafetensors } from '@tributary/protocol';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { benchPlan, type Fleet, startFleet, trivial } from './support/fleet.ts';
 import { type CoordinatorProcess, startCoordinator } from './support/processes.ts';
 
 const ROUNDS = 6;
+const backoff = { minMs: 20, maxMs: 200 };
 let fleet: Fleet;
 let again: CoordinatorProcess | undefined;
 afterEach(async () => {
@@ -50,4 +53,83 @@ describe('SIGKILL of the coordinator between rounds', () => {
     expect(model.values[0]).toBeCloseTo(ROUNDS * 1e-3, 4);
     expect(model.values[999]).toBeCloseTo(ROUNDS * 1e-3, 4);
   }, 90_000);
+});
+
+describe('SIGKILL of the coordinator inside a round', () => {
+  /** A node's event at which the coordinator dies, one in each round; `advertise` ends before the first round starts. */
+  const MOMENTS: readonly (keyof ClientEvents)[] = [
+    'announced',
+    'roster',
+    'cohort',
+    'uploading',
+    'uploaded',
+    'survivors',
+    'unmasked',
+    'published',
+  ];
+
+  it('in any phase: the same attempt goes on, and every update is counted once', async () => {
+    fleet = await startFleet({ clients: 3, parameters: 1000, backoff });
+    const { url, adminToken } = fleet.coordinator;
+    const port = Number(new URL(url).port);
+    let running: CoordinatorProcess = fleet.coordinator;
+    const killed: string[] = [];
+    let round = 1;
+    for (const moment of new Set(MOMENTS))
+      fleet.clients[0]!.on(moment, () => {
+        if (MOMENTS[round - 1] !== moment) return;
+        round += 1;
+        killed.push(moment);
+        restarting = restarting.then(async () => {
+          await running.stop('SIGKILL');
+          running = await startCoordinator(fleet.folder, port);
+          again = running;
+        });
+      });
+    let restarting: Promise<void> = Promise.resolve();
+    const { id } = await fleet.start(benchPlan(3, 'secure', MOMENTS.length));
+    const api = createApiClient({ url, token: adminToken! });
+    const run = await vi.waitFor(
+      async () => {
+        const found = await api.run(id);
+        if (found.status === 'running' || found.status === 'waiting') throw new Error(`round ${found.round}`);
+        return found;
+      },
+      { timeout: 90_000, interval: 100 },
+    );
+    await restarting;
+    expect(killed).toEqual(MOMENTS);
+    expect(run).toMatchObject({ status: 'done', round: MOMENTS.length });
+    expect(run.history.map(({ attempts, dropped }) => ({ attempts, dropped }))).toEqual(
+      MOMENTS.map(() => ({ attempts: 1, dropped: [] })),
+    );
+    const { model } = decodeSafetensors(await api.getBlob(run.model));
+    expect(model.values[0]).toBeCloseTo(MOMENTS.length * 1e-3, 4);
+    expect(model.values[999]).toBeCloseTo(MOMENTS.length * 1e-3, 4);
+  }, 120_000);
+
+  it('with an update that the disk has lost meanwhile: the attempt is void with its reason, the others are not wronged', async () => {
+    fleet = await startFleet({ clients: 4, parameters: 1000, backoff });
+    const { url, adminToken } = fleet.coordinator;
+    const dead = new Promise<void>((resolve) => {
+      let uploads = 0;
+      for (const client of fleet.clients)
+        client.on('uploaded', () => {
+          if (++uploads === 1) fleet.coordinator.stop('SIGKILL').then(resolve);
+        });
+    });
+    const { id } = await fleet.start(benchPlan(4, 'secure', 1));
+    await dead;
+    rmSync(join(fleet.folder, 'spool'), { recursive: true });
+    again = await startCoordinator(fleet.folder, Number(new URL(url).port));
+    const api = createApiClient({ url, token: adminToken! });
+    for await (const { kind, data } of api.events(id, 0)) {
+      if (kind !== 'abandoned') continue;
+      expect(data).toMatchObject({ code: 'storage-failed' });
+      expect(data.reason).toMatch(/the update of partner-\d.* is missing or damaged on disk/);
+      break;
+    }
+    expect((await api.run(id)).status).not.toBe('failed');
+    await api.cancelRun(id);
+  }, 60_000);
 });

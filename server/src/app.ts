@@ -19,6 +19,7 @@ import { installAuth } from './plugins/auth.ts';
 import { openIdentity } from './registry/identity-file.ts';
 import { createPartners } from './registry/partners.ts';
 import { createTokens, ensureAdminToken } from './registry/tokens.ts';
+import { openAttemptOf } from './round/index.ts';
 import { createBlobCache } from './storage/blob-cache.ts';
 import { openBlobFolder } from './storage/blobs.ts';
 import type { Store } from './storage/ports.ts';
@@ -139,10 +140,10 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
   sessions.attach(http.server);
 
   for (const run of await recoverRuns({ store, crypto: nodeCrypto, identity, log })) {
-    coordinator.adopt(run);
-    await coordinator.submit(run, { type: 'restarted' });
+    await coordinator.resume(run);
   }
-  for (const attempt of await spool.list()) await spool.remove(attempt);
+  const open = new Set([...coordinator.runs.values()].map(({ state }) => openAttemptOf(state)));
+  for (const attempt of await spool.list()) if (!open.has(attempt)) await spool.remove(attempt);
 
   return {
     identity,

@@ -7,6 +7,7 @@ import {
   createApiClient,
   createMemoryLedger,
   FederatedClient,
+  type FederatedClientOptions,
   parsePolicy,
   type Trainer,
 } from '@tributary/client-sdk';
@@ -40,6 +41,7 @@ export interface FleetOptions {
   readonly clients: number;
   readonly parameters: number;
   readonly trainer?: Trainer;
+  readonly backoff?: FederatedClientOptions['backoff'];
 }
 
 export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: number): Plan {
@@ -78,7 +80,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   for (let i = 0; i < options.clients; i++) identities.push(await enrolOne(`partner-${i}`));
   const members = identities.map((identity) => identity.id);
   const plans = (['secure', 'plain'] as const).flatMap((mode) =>
-    [1, 2, 6, 20].map((rounds) => ({ plan: planHash(nodeCrypto, benchPlan(options.clients, mode, rounds)) })),
+    [1, 2, 6, 8, 20].map((rounds) => ({
+      plan: planHash(nodeCrypto, benchPlan(options.clients, mode, rounds)),
+    })),
   );
   const policy = parsePolicy({ plans, aggregation: 'allow-plain', minRoster: 3 }, 'partner');
   const clients = identities.map((identity) => {
@@ -90,6 +94,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       members,
       ledger: createMemoryLedger(),
       trainer: options.trainer ?? trivial,
+      ...(options.backoff ? { backoff: options.backoff } : {}),
     });
   });
   await Promise.all(clients.map((client) => client.connect()));

@@ -18,6 +18,7 @@ import type { Aggregation } from '../aggregation/index.ts';
 import {
   gather,
   type Invitee,
+  openAttemptOf,
   type RoundInput,
   requireAwaitedUpdate,
   select,
@@ -30,6 +31,7 @@ import type { Engines } from './engines.ts';
 import { createEvaluations, type Evaluations } from './evaluations.ts';
 import { emit, judge, type LiveRun, noteMove } from './live-run.ts';
 import { createLoop, type Loop } from './loop.ts';
+import { resumeRun } from './recover.ts';
 
 export interface CoordinatorDeps {
   readonly store: Store;
@@ -50,6 +52,8 @@ export interface Coordinator {
   readonly runs: ReadonlyMap<string, LiveRun>;
   readonly evaluations: Evaluations;
   adopt(run: LiveRun): void;
+  /** A run that the journal gave back: its attempt goes on where it stood. */
+  resume(run: LiveRun): Promise<void>;
   submit(run: LiveRun, input: RoundInput): Promise<void>;
   /** Wired to the sessions. */
   useSessions(sessions: Sessions): void;
@@ -176,11 +180,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
   }
 
   function runOfAttempt(attempt: string): LiveRun {
-    for (const run of runs.values()) {
-      const { stage } = run.state;
-      if ((stage.kind === 'attempt' || stage.kind === 'summing') && stage.open.secagg.attempt === attempt)
-        return run;
-    }
+    for (const run of runs.values()) if (openAttemptOf(run.state) === attempt) return run;
     throw new TributaryError('wrong-attempt', `Attempt ${attempt.slice(0, 12)} is not open.`);
   }
 
@@ -202,6 +202,11 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       for (const key of partners.keys())
         send(key, { type: 'proposal', run: run.state.id, plan: run.state.plan });
       evaluations.request(run.state, 0, run.initialModel);
+      moved(run);
+    },
+    async resume(run) {
+      runs.set(run.state.id, run);
+      await resumeRun(run, { ...deps, crypto: nodeCrypto, submit, perform });
       moved(run);
     },
     async connected(member) {

@@ -35,14 +35,22 @@ function opening(world: ReturnType<typeof createWorld>): RoundInput {
 describe('recovering a run', () => {
   it('replays its journal to the very state', async () => {
     const world = createWorld(3);
-    const store = await stored(world, [opening(world), { type: 'restarted' }, opening(world)]);
+    const store = await stored(world, [
+      opening(world),
+      { type: 'restarted', damaged: ['any'] },
+      opening(world),
+    ]);
     const [run] = await recoverRuns({ ...context, store, log });
     expect(run).toMatchObject({ seq: 3, state: { attempts: 2, stage: { kind: 'attempt' } } });
   });
 
   it('whose journal does not replay goes on behind it, and announces no attempt number twice', async () => {
     const world = createWorld(3);
-    const store = await stored(world, [opening(world), { type: 'restarted' }, opening(world)]);
+    const store = await stored(world, [
+      opening(world),
+      { type: 'restarted', damaged: ['any'] },
+      opening(world),
+    ]);
     const damaged: Store = {
       ...store,
       journal: async (id) =>

@@ -1,8 +1,17 @@
 /** After a start: each open run as its snapshot and journal tell, replayed without carrying anything out. */
 import { asTributaryError, type Crypto, type Identity } from '@tributary/protocol';
 import type { Logger } from 'pino';
-import { MACHINE_VERSION, type RoundInput, type RunState, stateHash, step } from '../round/index.ts';
-import type { RunRow, Store } from '../storage/ports.ts';
+import {
+  type Effect,
+  MACHINE_VERSION,
+  outstanding,
+  type RoundInput,
+  type RunState,
+  stateHash,
+  step,
+  updatesOf,
+} from '../round/index.ts';
+import type { RunRow, Spool, Store } from '../storage/ports.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
 
 export interface RecoverContext {
@@ -41,6 +50,34 @@ async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun
   }
   log.info({ run: row.id, round: state.head.round, replayed: entries.length }, 'run recovered');
   return createLiveRun(state, seq, row.created, row.initialModel, Date.now());
+}
+
+export interface ResumeContext extends Pick<RecoverContext, 'crypto' | 'identity' | 'log'> {
+  readonly spool: Spool;
+  readonly submit: (run: LiveRun, input: RoundInput) => Promise<void>;
+  readonly perform: (run: LiveRun, effect: Effect) => void;
+}
+
+/** The open attempt goes on where the journal ends; with an update that the disk has lost, it is void. */
+export async function resumeRun(run: LiveRun, context: ResumeContext): Promise<void> {
+  const { spool, submit, perform, log } = context;
+  const damaged = await damagedUpdates(run, spool);
+  await submit(run, { type: 'restarted', damaged });
+  const owed = outstanding(run.state, context);
+  for (const effect of owed) perform(run, effect);
+  const { stage } = run.state;
+  const phase = stage.kind === 'attempt' ? stage.open.secagg.phase : stage.kind;
+  log.info({ run: run.state.id, phase, damaged, owed: owed.length }, 'run goes on');
+}
+
+/** Members of the open attempt whose update is not on disk as it was acknowledged. */
+async function damagedUpdates({ state }: LiveRun, spool: Spool): Promise<string[]> {
+  if (state.stage.kind !== 'attempt' && state.stage.kind !== 'summing') return [];
+  const { secagg } = state.stage.open;
+  const damaged: string[] = [];
+  for (const { member, sha256 } of updatesOf(secagg))
+    if (!(await spool.holds(secagg.attempt, member, sha256))) damaged.push(member);
+  return damaged;
 }
 
 /** Attempts that were announced: their numbers must not be used again, or nodes refuse them as stale. */

@@ -39,7 +39,7 @@ describe('who leaves', () => {
   it('accusing more dealers than may collude is the one to sit out, alone', () => {
     const world = uploading(6);
     leave(world, 0, idsOf(world).slice(1));
-    world.take({ type: 'restarted' });
+    world.take({ type: 'restarted', damaged: ['any'] });
     expect(world.state.excluded).toEqual([idsOf(world)[0]]);
   });
 
@@ -49,7 +49,7 @@ describe('who leaves', () => {
   ])('accusing %s excludes nobody', (_, convict) => {
     const world = uploading(6);
     leave(world, 0, convict(world));
-    world.take({ type: 'restarted' });
+    world.take({ type: 'restarted', damaged: ['any'] });
     expect(world.state.excluded).toEqual([]);
   });
 
@@ -57,7 +57,7 @@ describe('who leaves', () => {
     const world = createWorld(6);
     world.open();
     leave(world, 0, [idsOf(world)[1]!]);
-    world.take({ type: 'restarted' });
+    world.take({ type: 'restarted', damaged: ['any'] });
     expect(world.state.excluded).toEqual([]);
   });
 });
@@ -66,7 +66,7 @@ describe('the excluded', () => {
   it('are not invited while enough others have consented, also if these are away', () => {
     const world = uploading(6);
     leave(world, 0, [idsOf(world)[1]!]);
-    world.take({ type: 'restarted' });
+    world.take({ type: 'restarted', damaged: ['any'] });
     const connected = world.partners.map(({ id, name }) => ({ member: id, name }));
     expect(gather(world.state, connected).eligible).toHaveLength(4);
     expect(gather(world.state, connected.slice(0, 4))).toMatchObject({ enough: false });

@@ -199,7 +199,6 @@ function enterNext(state: RunState, open: OpenAttempt, context: RoundContext): S
 }
 
 function sum(state: RunState, open: OpenAttempt, order: secagg.UnmaskingOrder): Step {
-  const survivors = survivorsOf(open.secagg);
   return {
     state: { ...state, stage: { kind: 'summing', open } },
     effects: [
@@ -208,13 +207,12 @@ function sum(state: RunState, open: OpenAttempt, order: secagg.UnmaskingOrder): 
         kind: 'phase',
         data: { phase: 'summing', round: state.head.round + 1, attempt: open.number },
       },
-      {
-        type: 'sum',
-        attempt: open.secagg.attempt,
-        survivors,
-        cohortSize: cohortOf(open.secagg).length,
-        order,
-      },
+      sumEffect(open, order),
     ],
   };
+}
+
+export function sumEffect({ secagg: attempt }: OpenAttempt, order: secagg.UnmaskingOrder): Effect {
+  const survivors = survivorsOf(attempt);
+  return { type: 'sum', attempt: attempt.attempt, survivors, cohortSize: cohortOf(attempt).length, order };
 }

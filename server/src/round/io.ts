@@ -73,8 +73,8 @@ export type RoundInput =
       readonly reason: string;
     }
   | { readonly type: 'cancel'; readonly by: string }
-  /** The process started again: an open attempt is void in this version. */
-  | { readonly type: 'restarted' };
+  /** The process started again. `damaged` are members whose durable update is missing or altered on disk. */
+  | { readonly type: 'restarted'; readonly damaged?: readonly string[] };
 
 export type MemberInput = Extract<
   RoundInput,

@@ -166,7 +166,7 @@ describe('who takes part', () => {
           message: { type: 'leave', ...leave },
         });
       }
-      world.take({ type: 'restarted' });
+      world.take({ type: 'restarted', damaged: ['any'] });
       const expected = accusers.length > 1 ? [dealer] : [dealer, world.partners[1]!.id];
       expect([...world.state.excluded].sort()).toEqual(expected.sort());
     }

@@ -45,8 +45,11 @@ export function step(state: RunState, input: RoundInput, now: number, context: R
     case 'cancel':
       return cancel(state, input.by);
     case 'restarted': {
-      if (state.stage.kind === 'gathering') return unchanged;
-      return voidAttempt(state, state.stage.open, 'unavailable', 'The coordinator was restarted.');
+      if (state.stage.kind === 'gathering' || !input.damaged?.length) return unchanged;
+      const { open } = state.stage;
+      const names = input.damaged.map((member) => open.names[member] ?? member).join(', ');
+      const reason = `After a restart the update of ${names} is missing or damaged on disk.`;
+      return voidAttempt(state, open, 'storage-failed', reason);
     }
     default:
       return input satisfies never;

@@ -164,6 +164,8 @@ export interface Spool {
     expected: { sha256: string; bytes: number },
   ): Promise<void>;
   path(attempt: string, member: string): string;
+  /** Whether the file is there with this SHA-256: a restart trusts the disk only as far as it has looked. */
+  holds(attempt: string, member: string, sha256: string): Promise<boolean>;
   /** Deletes an attempt's folder; missing is fine. */
   remove(attempt: string): Promise<void>;
   /** Attempts that have files. */

@@ -45,6 +45,7 @@ export async function openSpoolFolder(folder: string): Promise<Spool> {
       }
     },
     path: pathOf,
+    holds: async (attempt, member, sha256) => (await hashOf(pathOf(attempt, member))) === sha256,
     remove: (attempt) => rm(attemptFolder(attempt), { recursive: true, force: true }),
     async list() {
       const found: string[] = [];
@@ -55,11 +56,20 @@ export async function openSpoolFolder(folder: string): Promise<Spool> {
   };
 }
 
+/** Null when there is no such file, or it cannot be read. */
+async function hashOf(path: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch {
+    return null;
+  }
+  return hash.digest('hex');
+}
+
 /** First write wins. @throws conflict when the file that is there has another hash. */
 async function requireFirst(path: string, member: string, sha256: string): Promise<void> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  if (hash.digest('hex') !== sha256)
+  if ((await hashOf(path)) !== sha256)
     throw new TributaryError(
       'conflict',
       `Member ${member} already sent another update for this attempt: the first one counts.`,
