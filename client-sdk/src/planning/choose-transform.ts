@@ -17,6 +17,8 @@ const LOG_FROM = 50;
 /** A value of fewer rows can point to a person, and teaches little. */
 const RARE = 5;
 const MOST_CATEGORIES = 50;
+/** Characters, as the schema of plans says. */
+const LONGEST_CATEGORY = 200;
 /** Stands for an empty cell, and is no category: it counts as "other". */
 const MISSING_WORD = '(missing)';
 
@@ -53,14 +55,17 @@ export function numberColumn(stats: ColumnStats): ColumnChoice {
 /** Undefined when no value is frequent enough. */
 export function categoryColumn(stats: ColumnStats): ColumnChoice | undefined {
   const rare = stats.rows >= 100 ? RARE : 2;
-  const counted = [...(stats.categories ?? [])].filter(([, count]) => count >= rare);
+  const counted = [...(stats.categories ?? [])].filter(
+    ([category, count]) => count >= rare && category.length <= LONGEST_CATEGORY,
+  );
   const kept = counted.sort((a, b) => b[1] - a[1]).slice(0, MOST_CATEGORIES);
   if (kept.length === 0) return undefined;
   // By name: an order by frequency would tell partners how the sample is made up.
   const categories = sortedNames(kept.map(([category]) => category));
   const left = (stats.categories?.size ?? 0) - kept.length;
   const notes = [`${categories.length} categories, any other value is "other"`];
-  if (left > 0) notes.push(`${left} rarer than ${rare} rows left out`);
+  if (left > 0)
+    notes.push(`${left} that fewer than ${rare} rows have, or beyond ${MOST_CATEGORIES}, left out`);
   if (stats.empty > 0) notes.push(`${stats.empty} of ${stats.rows} cells are empty: they count as "other"`);
   return {
     column: {

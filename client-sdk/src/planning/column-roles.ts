@@ -1,4 +1,5 @@
 /** What each column of a sample is good for, and why. */
+import { LIMITS } from '@tributary/protocol';
 import type { ColumnStats } from './column-stats.ts';
 import { rounded } from './nice-numbers.ts';
 import { personalKind, wordsOf } from './personal.ts';
@@ -30,6 +31,8 @@ const CATEGORIES = 200;
 export function roleOf(column: ColumnStats): Role {
   const filled = column.rows - column.empty - column.markers;
   if (column.name === '') return role('unusable', 'it has no name');
+  if (column.name.length > LIMITS.name)
+    return role('unusable', `its name is longer than ${LIMITS.name} characters`);
   if (filled <= 0) return role('empty', 'every cell is empty');
   const personal = personalKind(column);
   if (personal !== undefined) return role('personal', `it looks like ${personal}`);

@@ -45,7 +45,7 @@ export function tableNetwork(width: number, rows: number, output: Output): Netwo
   };
 }
 
-/** Halves the sides until they are 8 or less; filters double up to 128. */
+/** Halves the sides until they are 4 or less; filters double up to 128. */
 export function imageNetwork(height: number, width: number, channels: number, output: Output): Network {
   const input = [height, width, channels];
   if (channels === 1 && height * width <= PLAIN_PIXELS)
@@ -66,7 +66,7 @@ export function imageNetwork(height: number, width: number, channels: number, ou
     layers.push(['MaxPooling2D', { pool_size: [2, 2] }]);
     side = Math.floor(side / 2);
     filters = Math.min(128, 2 * filters);
-  } while (side > 8);
+  } while (side > 4);
   layers.push(['Flatten', {}], dense(128, 'relu'), outputLayer(output));
   return {
     topology: sequential(input, layers),

@@ -45,7 +45,7 @@ export function sampleFindings(sample: TableSample, columns: readonly Described[
       finding(
         'note',
         'truncated',
-        `Only the first ${MAX_SAMPLE_ROWS} rows were looked at.`,
+        `Only the first ${MAX_SAMPLE_ROWS.toLocaleString('en-US')} rows were looked at.`,
         'If the file is sorted, shuffle it: the rest may hold other values.',
       ),
     );

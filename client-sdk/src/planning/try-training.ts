@@ -82,7 +82,7 @@ function trialFindings({ aggregation }: Plan, { steps, before, after, length }: 
         'note',
         'trial-clipped',
         `${steps} steps on the sample moved the weights by ${length.toPrecision(2)}; aggregation.clip ${aggregation.clip} would scale that down.`,
-        'Raise aggregation.clip if many updates are clipped (`runs show` counts them).',
+        'Raise aggregation.clip if many updates are clipped: `runs show --json` counts them in each round.',
       ),
     );
   return found;

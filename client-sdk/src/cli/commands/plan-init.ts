@@ -110,6 +110,9 @@ export const init = command({
   },
 });
 
+/** Beyond that a table is no help. */
+const MOST_COLUMNS = 100;
+
 function human(
   context: Context,
   { draft, plan }: Proposal,
@@ -129,9 +132,10 @@ function human(
         `${plural(training.epochs, 'epoch')} in each of ${plural(rounds, 'round')}, clip ${aggregation.clip}`,
     ],
   );
-  const columns = draft.columns.map(columnCells);
+  const columns = draft.columns.slice(0, MOST_COLUMNS).map(columnCells);
+  const more = draft.columns.length - columns.length;
   const rows = columns.length === 0 ? '' : `\n${table(context, ['COLUMN', 'USE', 'WHY'], columns)}`;
-  return `${fields(context, pairs)}${rows}`;
+  return `${fields(context, pairs)}${rows}${more > 0 ? `and ${plural(more, 'column')} more (--json lists all)\n` : ''}`;
 }
 
 function columnCells({ name, use, transform, why }: ColumnRow): string[] {
