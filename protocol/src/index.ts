@@ -4,6 +4,7 @@ export * from './encoding.ts';
 export * from './engines.ts';
 export * from './errors.ts';
 export * from './features.ts';
+export * from './findings.ts';
 export * from './identity.ts';
 export * from './limits.ts';
 export * from './messages.ts';
