@@ -1,6 +1,5 @@
 /** Newline-delimited JSON, as `GET /v1/runs/:id/events` streams it. */
 import { LIMITS, RunEvent, TributaryError, validate } from '@tributary/protocol';
-import { unreachable } from './api-http.ts';
 
 /** @throws unsupported-version for a line that is no event, unavailable when the connection breaks */
 export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGenerator<RunEvent> {
@@ -20,7 +19,8 @@ export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGene
         throw new TributaryError('too-large', `An event of more than ${LIMITS.controlFrame} characters.`);
     }
   } catch (error) {
-    throw unreachable('The coordinator', error);
+    if (error instanceof TributaryError || (error as Error).name === 'AbortError') throw error;
+    throw new TributaryError('unavailable', 'The connection to the coordinator broke.', { cause: error });
   } finally {
     await reader.cancel().catch(() => {});
   }

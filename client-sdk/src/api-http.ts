@@ -1,6 +1,12 @@
-/** Requests to one coordinator with fetch: bearer token, time limits, and every failure as a TributaryError. */
-import { ERRORS, LIMITS, ProblemBody, TributaryError } from '@tributary/protocol';
+/** Requests of people to one coordinator: bearer token, time limits, and every failure as a TributaryError. */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { LIMITS, ProblemBody, TributaryError } from '@tributary/protocol';
 import { Value } from 'typebox/value';
+import { agentFor } from './connection/agents.ts';
+import { networkProblem } from './connection/problems.ts';
 
 export type Json =
   | string
@@ -35,87 +41,87 @@ export function httpCaller({ url, token, signal }: HttpOptions): HttpCaller {
   async function request(
     method: string,
     path: string,
-    init: RequestInit,
-    limit?: AbortSignal,
-  ): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    { body, type, limit }: { body?: Uint8Array | string; type?: string; limit?: AbortSignal } = {},
+  ): Promise<IncomingMessage> {
+    const target = new URL(base + path);
     const signals = [signal, limit].filter((each) => each !== undefined);
-    let response: Response;
+    const ended = AbortSignal.any(signals);
     try {
-      response = await fetch(base + path, {
-        ...init,
-        method,
-        headers,
-        redirect: 'manual',
-        signal: AbortSignal.any(signals),
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        const sent = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, {
+          method,
+          headers: {
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            ...(type === undefined ? {} : { 'content-type': type }),
+            ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+          },
+          agent: agentFor(target),
+          signal: ended,
+        });
+        sent.on('response', resolve).on('error', reject);
+        sent.end(body);
       });
+      const status = response.statusCode ?? 0;
+      if (status >= 200 && status < 300) return response;
+      throw refusal(base, `${method} ${path}`, status, await text(response).catch(() => ''));
     } catch (error) {
-      throw unreachable(base, error);
+      throw failure(target, ended, error);
     }
-    if (!response.ok) throw await refusal(base, `${method} ${path}`, response);
-    return response;
   }
 
   return {
     async json(method, path, body) {
-      const init: RequestInit =
-        body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-      const response = await request(method, path, init, AbortSignal.timeout(ANSWER_MS));
+      const limit = AbortSignal.timeout(ANSWER_MS);
+      const given = body === undefined ? {} : { body: JSON.stringify(body), type: 'application/json' };
+      const response = await request(method, path, { ...given, limit });
+      let answer: string;
       try {
-        return await response.json();
+        answer = await text(response);
       } catch (error) {
-        if (error instanceof SyntaxError) throw noCoordinator(base, `${method} ${path}`);
-        throw unreachable(base, error);
+        throw failure(new URL(base), limit, error);
+      }
+      try {
+        return JSON.parse(answer);
+      } catch {
+        throw noCoordinator(base, `${method} ${path}`);
       }
     },
     async send(method, path, body) {
-      const init: RequestInit =
-        body === undefined
-          ? {}
-          : {
-              body: body as Uint8Array<ArrayBuffer>,
-              headers: { 'content-type': 'application/octet-stream' },
-            };
-      const response = await request(method, path, init);
-      await response.body?.cancel();
+      const given = body === undefined ? {} : { body, type: 'application/octet-stream' };
+      (await request(method, path, given)).resume();
     },
     async bytes(path, maxBytes) {
-      const response = await request('GET', path, {});
-      const size = Number(response.headers.get('content-length') ?? 0);
-      if (size > maxBytes)
+      const response = await request('GET', path);
+      const size = Number(response.headers['content-length'] ?? 0);
+      if (size > maxBytes) {
+        response.destroy();
         throw new TributaryError('too-large', `${path} has ${size} bytes, the limit is ${maxBytes}.`);
+      }
       try {
-        return new Uint8Array(await response.arrayBuffer());
+        return new Uint8Array(await buffer(response));
       } catch (error) {
-        throw unreachable(base, error);
+        throw failure(new URL(base), signal, error);
       }
     },
     async stream(path, own) {
-      const response = await request('GET', path, {}, own);
-      return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
+      const response = await request('GET', path, own ? { limit: own } : {});
+      return Readable.toWeb(response) as ReadableStream<Uint8Array>;
     },
   };
 }
 
-async function refusal(base: string, request: string, response: Response): Promise<TributaryError> {
-  const text = await response.text().catch(() => '');
+function refusal(base: string, request: string, status: number, answer: string): TributaryError {
   let body: unknown;
   try {
-    body = JSON.parse(text.slice(0, LIMITS.controlFrame));
+    body = JSON.parse(answer.slice(0, LIMITS.controlFrame));
   } catch {
     body = undefined;
   }
   if (Value.Check(ProblemBody, body))
     return new TributaryError(body.code, body.message, { remedy: body.remedy });
-  if (response.status === 502 || response.status === 503 || response.status === 504)
-    return new TributaryError(
-      'unavailable',
-      `${base} answers ${response.status}: the coordinator behind it is away.`,
-    );
-  return noCoordinator(base, request, response.status);
+  if (status === 502 || status === 503 || status === 504)
+    return new TributaryError('unavailable', `${base} answers ${status}: the coordinator behind it is away.`);
+  return noCoordinator(base, request, status);
 }
 
 function noCoordinator(base: string, request: string, status?: number): TributaryError {
@@ -130,18 +136,10 @@ function noCoordinator(base: string, request: string, status?: number): Tributar
 }
 
 /** Interruptions stay what they are; everything else means that nobody answered. */
-export function unreachable(base: string, error: unknown): Error {
+function failure(url: URL, signal: AbortSignal | undefined, error: unknown): Error {
   if (error instanceof TributaryError) return error;
-  const { name, cause } = error as Error & { cause?: { code?: string; message?: string } };
-  if (name === 'AbortError') return error as Error;
-  if (name === 'TimeoutError')
-    return new TributaryError('unavailable', `${base} has not answered for ${ANSWER_MS / 1000} s.`);
-  const reason = cause?.code ?? cause?.message ?? name;
-  return new TributaryError('unavailable', `${base} does not answer (${reason}).`, {
-    remedy:
-      reason === 'ECONNREFUSED'
-        ? 'Is the coordinator running (`tributary-server start`)? Check address and port.'
-        : `Check the address and the network. ${ERRORS.unavailable.remedy}`,
-    cause: error,
-  });
+  if ((signal?.reason as Error | undefined)?.name === 'TimeoutError')
+    return new TributaryError('unavailable', `${url.origin} has not answered for ${ANSWER_MS / 1000} s.`);
+  if ((error as Error).name === 'AbortError') return error as Error;
+  return networkProblem(url, error as NodeJS.ErrnoException);
 }

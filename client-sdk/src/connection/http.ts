@@ -1,12 +1,14 @@
-/** HTTP requests to the coordinator: bounded answers, typed errors, no redirects, no shared cookies or proxies. */
+/** HTTP requests to the coordinator: bounded answers, typed errors, no redirects, no cookies; a proxy where one is set. */
 import {
   type ClientRequest,
-  Agent as HttpAgent,
   request as httpRequest,
+  type IncomingHttpHeaders,
   type IncomingMessage,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpsRequest } from 'node:https';
 import { ERRORS, type ErrorCode, ProblemBody, TributaryError, validate } from '@tributary/protocol';
+import { agentFor } from './agents.ts';
+import { networkProblem } from './problems.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -18,13 +20,12 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** Silence on the socket for this long ends the request: milliseconds. */
   readonly silenceMs?: number;
+  /** Of the answer, before its body is read. */
+  readonly onHeaders?: (headers: IncomingHttpHeaders) => void;
 }
 
 const SILENCE_MS = 30_000;
 const MAX_PROBLEM = 64 * 1024;
-
-/** Connections are kept open between requests and never keep the process alive by themselves. */
-const agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
 
 /**
  * @returns the body of a 2xx answer.
@@ -38,7 +39,7 @@ export async function httpSend(options: HttpRequest): Promise<Uint8Array> {
   const request = (secure ? httpsRequest : httpRequest)(url, {
     method,
     headers,
-    agent: secure ? agents.https : agents.http,
+    agent: agentFor(url),
     ...(signal ? { signal } : {}),
   });
   request.setTimeout(silenceMs, () =>
@@ -46,6 +47,7 @@ export async function httpSend(options: HttpRequest): Promise<Uint8Array> {
   );
   try {
     const response = await answerOf(request, body);
+    options.onHeaders?.(response.headers);
     const status = response.statusCode ?? 0;
     const good = status >= 200 && status < 300;
     const bytes = await collect(response, good ? options.maxBytes : MAX_PROBLEM);
@@ -54,9 +56,7 @@ export async function httpSend(options: HttpRequest): Promise<Uint8Array> {
   } catch (thrown) {
     request.destroy();
     signal?.throwIfAborted();
-    if (thrown instanceof TributaryError) throw thrown;
-    const code = (thrown as NodeJS.ErrnoException).code ?? 'the connection broke';
-    throw new TributaryError('unavailable', `${url.origin} cannot be reached (${code}).`, { cause: thrown });
+    throw networkProblem(url, thrown as NodeJS.ErrnoException);
   }
 }
 

@@ -22,6 +22,8 @@ import {
 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import { WebSocket } from 'ws';
+import { agentFor } from './agents.ts';
+import { networkProblem } from './problems.ts';
 
 /** A welcome is a few hundred bytes. */
 const MAX_WELCOME = 8 * 1024;
@@ -60,6 +62,7 @@ export function openLink(options: LinkOptions): Link {
     maxPayload: LIMITS.controlFrame + 16,
     handshakeTimeout: handshakeMs,
     followRedirects: false,
+    agent: agentFor(options.url),
   });
   const ephemeral = { secret: nodeRandom(32), nonce: nodeRandom(32) };
   const hello = createHello(nodeCrypto, identity, ephemeral);
@@ -164,13 +167,12 @@ function validateMessage(value: unknown): ServerMessage {
   return validate(schema, value, `message ${type}`) as ServerMessage;
 }
 
-function socketProblem(error: NodeJS.ErrnoException, { origin }: URL): TributaryError {
+function socketProblem(error: NodeJS.ErrnoException, url: URL): TributaryError {
   if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
     return new TributaryError('too-large', `A control frame above ${LIMITS.controlFrame} bytes.`);
   if (error.code?.startsWith('WS_ERR_'))
-    return new TributaryError('bad-frame', `${origin}: ${error.message}.`);
-  const why = error.code ?? error.message;
-  return new TributaryError('unavailable', `${origin} cannot be reached (${why}).`, { cause: error });
+    return new TributaryError('bad-frame', `${url.origin}: ${error.message}.`);
+  return networkProblem(url, error);
 }
 
 /** A close reason is `code: text`. It is not authenticated: a hint for people, and for how soon to come back. */

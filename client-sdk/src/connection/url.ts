@@ -16,6 +16,6 @@ export function requireSecureUrl(text: string, allowInsecure: boolean): URL {
   return url;
 }
 
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
