@@ -1,6 +1,7 @@
 /** All commands, in the order in which a newcomer meets them. */
 import { group } from './command.ts';
 import { data } from './commands/data.ts';
+import { doctor } from './commands/doctor.ts';
 import { models } from './commands/models.ts';
 import { node } from './commands/node.ts';
 import { partners } from './commands/partners.ts';
@@ -20,5 +21,5 @@ export const root = group({
     { line: 'node init INVITE', does: 'partner: make a key and enrol with the invite from the operator' },
     { line: 'runs start plan.yaml --watch', does: 'operator: train' },
   ],
-  commands: [login, logout, status, partners, tokens, node, runs, models, plan, data],
+  commands: [login, logout, status, partners, tokens, node, runs, models, plan, data, doctor],
 });

@@ -1,7 +1,7 @@
 /** One running node per state folder: two would write one ledger. */
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
@@ -12,10 +12,7 @@ import { TributaryError } from '@tributary/protocol';
  * @returns the release. @throws already-running
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  const digest = createHash('sha256')
-    .update(await realpath(folder))
-    .digest('hex')
-    .slice(0, 32);
+  const name = await lockName(folder);
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
@@ -25,13 +22,30 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
           : new TributaryError('storage-failed', `${folder} cannot be locked (${cause.code}).`, { cause }),
       ),
     );
-    server.listen(lockName(digest), resolve);
+    server.listen(name, resolve);
   });
   server.unref();
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 
-function lockName(digest: string): string {
+/** Asks without taking it. */
+export async function isLocked(folder: string): Promise<boolean> {
+  const name = await lockName(folder);
+  return new Promise((resolve) => {
+    const socket = connect(name);
+    const answer = (held: boolean) => {
+      socket.destroy();
+      resolve(held);
+    };
+    socket.once('connect', () => answer(true)).once('error', () => answer(false));
+  });
+}
+
+async function lockName(folder: string): Promise<string> {
+  const digest = createHash('sha256')
+    .update(await realpath(folder))
+    .digest('hex')
+    .slice(0, 32);
   if (process.platform === 'linux') return `\0tributary-node-${digest}`;
   if (process.platform === 'win32') return `\\\\.\\pipe\\tributary-node-${digest}`;
   return join(tmpdir(), `tributary-node-${digest}.sock`);
