@@ -3,6 +3,7 @@ import { TributaryError } from '@tributary/protocol';
 import type { DataSource } from '../../data/dataset.ts';
 import type { EngineChoice, EngineName } from '../engine/names.ts';
 import type { EvaluationTask, Trainer } from '../port.ts';
+import { createTaskQueue } from '../task-queue.ts';
 import type { WorkerRequest, WorkerSetup } from './messages.ts';
 import { type Answer, startThread, type TrainingThread } from './thread.ts';
 
@@ -27,7 +28,7 @@ export async function createTfjsTrainer({
   let thread: TrainingThread = await startThread({ data, folder, engine });
   // A thread that replaces another trains with the engine that was reported.
   const setup: WorkerSetup = { data, folder, engine: thread.engine.name as EngineName };
-  let last: Promise<unknown> = Promise.resolve();
+  const queue = createTaskQueue();
   let closed = false;
 
   async function run(task: EvaluationTask, request: WorkerRequest, onProgress = (_: number) => {}) {
@@ -43,13 +44,6 @@ export async function createTfjsTrainer({
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
-  }
-
-  /** Waits for the task before, whatever became of it; an abort while waiting is not kept waiting. */
-  function queue<T>(signal: AbortSignal | undefined, job: () => Promise<T>): Promise<T> {
-    const result = last.then(job);
-    last = result.catch(() => {});
-    return signal ? Promise.race([result, aborted(signal, result)]) : result;
   }
 
   return {
@@ -88,17 +82,4 @@ function expect<Kind extends Answer['kind']>(kind: Kind, answer: Answer): Extrac
   if (answer.kind !== kind)
     throw new TributaryError('training-failed', `The training thread answered ${answer.kind}, not ${kind}.`);
   return answer as Extract<Answer, { kind: Kind }>;
-}
-
-/** Rejects when the signal fires, and never before `result` is settled otherwise. */
-function aborted(signal: AbortSignal, result: Promise<unknown>): Promise<never> {
-  return new Promise((_, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    result.then(
-      () => signal.removeEventListener('abort', onAbort),
-      () => signal.removeEventListener('abort', onAbort),
-    );
-  });
 }
