@@ -19,7 +19,7 @@ interface MomentsConfig {
 }
 
 /** Half the width of the initial weights: next to sums near 1 it costs no digit of float32. */
-export const SPREAD = 1e-3;
+const SPREAD = 1e-3;
 /** `sum_of_squares` is what `sumOfSquares` becomes in a topology. */
 const INITIALIZERS = ['countInitializer', 'sumInitializer', 'sumOfSquaresInitializer'] as const;
 
