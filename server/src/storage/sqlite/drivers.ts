@@ -41,7 +41,7 @@ export async function loadDriver(wanted?: SqliteDriver): Promise<Open> {
 }
 
 function nodeDriver(): Open {
-  const sqlite = process.getBuiltinModule('node:sqlite') as unknown as NodeSqlite | undefined;
+  const sqlite = loadNodeSqlite();
   if (!sqlite) throw new Error(`not in Node ${process.versions.node}`);
   return (file) => {
     const database = new sqlite.DatabaseSync(file);
@@ -51,6 +51,20 @@ function nodeDriver(): Open {
       close: () => database.close(),
     };
   };
+}
+
+/** Some Nodes warn that the module is experimental when it is loaded; nobody who runs a server can do anything about it. */
+function loadNodeSqlite(): NodeSqlite | undefined {
+  const { emitWarning } = process;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
+    const expected = rest[0] === 'ExperimentalWarning' && String(warning).startsWith('SQLite ');
+    if (!expected) Reflect.apply(emitWarning, process, [warning, ...rest]);
+  };
+  try {
+    return process.getBuiltinModule('node:sqlite') as unknown as NodeSqlite | undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 /** Only newer Nodes can ask a statement for its columns; Kysely's own SQL tells as well, as values are parameters. */
