@@ -73,7 +73,7 @@ async function writeDigits(name: string, start: number, perDigit: number): Promi
 
 async function trainerOn(name: string): Promise<Trainer> {
   const data = { kind: 'idx', images: `${name}-images.idx`, labels: `${name}-labels.idx` } as const;
-  const trainer = await createTfjsTrainer({ data, folder });
+  const trainer = await createTfjsTrainer({ data, folder, engine: 'wasm' });
   open.push(trainer);
   return trainer;
 }
