@@ -70,7 +70,7 @@ describe('what a program says is checked:', () => {
   it('anything without a task ends it, and the next task starts it again', async () => {
     const trainer = await start('no-task');
     await expect
-      .poll(() => log)
+      .poll(() => log, { timeout: 10_000 })
       .toContainEqual(expect.stringContaining('said progress while it had no task'));
     expect((await refusal(trainer.train(task))).message).toMatch(/no task/);
   });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { ExternalTrainer } from './external-trainer.ts';
-import { createHarness, refusal, running, task, thrownBy, weights } from './fixtures/harness.ts';
+import { createHarness, refusal, running, task, thrownBy, times, weights } from './fixtures/harness.ts';
 
 const { start, log, scratch } = createHarness();
 
@@ -99,7 +99,7 @@ describe('an abort', () => {
   };
 
   it('is obeyed by a good program, which lives on', async () => {
-    const trainer = await start('patient');
+    const trainer = await start('patient', { times: { ...times, cancel: 60_000 } });
     expect(await aborting(trainer)).toMatchObject({ name: 'AbortError' });
     expect((await trainer.evaluate(task)).count).toBe(1);
     expect(log).toEqual([]);
@@ -112,7 +112,7 @@ describe('an abort', () => {
     expect((await trainer.evaluate(task)).count).toBe(0);
     const pids = log[0]!.split(' ').slice(1).map(Number);
     expect(pids).toHaveLength(2);
-    await expect.poll(() => pids.filter(running)).toEqual([]);
+    await expect.poll(() => pids.filter(running), { timeout: 10_000 }).toEqual([]);
     expect(log[1]).toMatch(/did not obey cancel within 0.3 s/);
   });
 
@@ -131,7 +131,7 @@ describe('close', () => {
     await trainer.close();
     expect(readdirSync(scratch)).toEqual([]);
     const pids = log[0]!.split(' ').slice(1).map(Number);
-    await expect.poll(() => pids.filter(running)).toEqual([]);
+    await expect.poll(() => pids.filter(running), { timeout: 10_000 }).toEqual([]);
     expect((await refusal(trainer.evaluate(task))).message).toBe('The trainer is closed.');
   });
 
