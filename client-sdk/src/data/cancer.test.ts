@@ -14,7 +14,6 @@ afterAll(() => rmSync(out, { recursive: true, force: true }));
 
 it('is the Wisconsin data: 569 rows, 357 B, 212 M, a fifth of each for testing', async () => {
   const { train, test } = await loadCancer();
-    const { header } = train;
   const { features } = cancerPlan({ partners: 5 });
   const columns = features.kind === 'table' ? features.columns.map(({ name }) => name) : [];
   expect(train.header.split(',')).toEqual([...columns, 'diagnosis']);
