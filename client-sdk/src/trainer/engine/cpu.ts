@@ -2,7 +2,7 @@
 import { TributaryError } from '@tributary/protocol';
 import { correctCpuGradients } from '../kernels/cpu-corrections.ts';
 import { installChainedOps } from './chained-ops.ts';
-import type { EngineParts } from './engine.ts';
+import type { EngineParts } from './port.ts';
 
 export async function startCpu(): Promise<EngineParts> {
   const tf = await import('@tensorflow/tfjs-core');

@@ -2,27 +2,14 @@
  * What trains: tfjs core and layers on one of its backends. The ladder: native TensorFlow where it is installed, else
  * wasm with our training kernels; the cpu backend, 14 to 1000 times slower with convolutions, only when asked for by name.
  */
-import type * as Core from '@tensorflow/tfjs-core';
-import type * as Layers from '@tensorflow/tfjs-layers';
 import { asTributaryError, TributaryError } from '@tributary/protocol';
 import { registerLayers } from '../model/layers/index.ts';
 import { startCpu } from './cpu.ts';
 import type { EngineChoice, EngineName } from './names.ts';
 import { loadNative } from './native.ts';
+import type { Engine, EngineParts } from './port.ts';
 import { selfTest } from './self-test.ts';
 import { startWasm } from './wasm.ts';
-
-export interface EngineParts {
-  readonly tf: typeof Core;
-  readonly layers: typeof Layers;
-}
-
-export interface Engine extends EngineParts {
-  /** What partners are shown, and rounds record. */
-  readonly name: EngineName;
-  /** Why the better engines of the ladder were not taken, in words for the node's owner. */
-  readonly passedOver: readonly string[];
-}
 
 const START: { readonly [Name in EngineName]: () => Promise<EngineParts> } = {
   native: loadNative,

@@ -3,7 +3,7 @@
  * backwards, against plain loops in double precision. A wrong result of any of them would poison everybody's model.
  */
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import type { Engine } from './engine.ts';
+import type { Engine } from './port.ts';
 import * as reference from './reference.ts';
 
 /** Engines add in different orders; float32 on values near 1 stays far below this. */

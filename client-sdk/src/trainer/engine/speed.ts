@@ -4,7 +4,7 @@
  */
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import { SPEED_CLASSES, type SpeedClass } from '@tributary/protocol';
-import type { Engine } from './engine.ts';
+import type { Engine } from './port.ts';
 
 /** Two layers of 3 x 3 filters on square images. */
 const NET = { size: 24, channels: [8, 24, 24] } as const;

@@ -8,7 +8,7 @@ import { CHECKED_VERSION, type TrainingKernel } from '../kernels/kernel.ts';
 import { TRAINING_KERNELS } from '../kernels/table.ts';
 import { emscriptenOf } from '../kernels/train-wasm.ts';
 import { installChainedOps } from './chained-ops.ts';
-import type { EngineParts } from './engine.ts';
+import type { EngineParts } from './port.ts';
 
 /** @throws TributaryError training-failed when wasm cannot be used */
 export async function startWasm(): Promise<EngineParts> {

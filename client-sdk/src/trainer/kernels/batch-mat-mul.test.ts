@@ -2,7 +2,8 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { type Engine, loadEngine } from '../engine/engine.ts';
+import { loadEngine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 import { seededRandom } from '../training/random.ts';
 
 const shapes = [

@@ -2,7 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type ModelWeights, type Plan, TributaryError } from '@tributary/protocol';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 import { type DenseLayer, denseStackOf } from '../training/dense-stack.ts';
 import { type Head, headOf } from './heads.ts';
 import { buildLogitModel } from './topology.ts';

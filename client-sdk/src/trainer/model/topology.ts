@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type ModelWeights, type Plan, TributaryError } from '@tributary/protocol';
-import { type Engine, loadEngine } from '../engine/engine.ts';
+import { loadEngine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 import { activationOf } from './heads.ts';
 import { checkModel, withoutOutputActivation } from './topology-checks.ts';
 import { checkLayers, type Json, layersIn, type Topology } from './topology-tree.ts';

@@ -1,7 +1,7 @@
 /** The last net under the table of layers: a model that loads may still have parts that do not train. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { TributaryError } from '@tributary/protocol';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 
 /**
  * Takes the gradients of two rows of zeros, which every kind of input allows.

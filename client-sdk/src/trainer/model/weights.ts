@@ -1,7 +1,7 @@
 /** Between a flat weight vector and the variables of a model. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type ModelWeights, type TensorSpec, TributaryError } from '@tributary/protocol';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 
 /** tfjs does not export the type of its layer variables. */
 export type LayerVariable = LayersModel['weights'][number];

@@ -1,7 +1,8 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { type Engine, loadEngine } from '../engine/engine.ts';
+import { loadEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
+import type { Engine } from '../engine/port.ts';
 import { createOptimizer } from './optimizers.ts';
 
 /** Minimises sum (w - target)^2 * [1, 4, 9, ...] from 0 and returns where it got to. */

@@ -1,6 +1,6 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 import { adamStep } from '../kernels/adam.ts';
 import { descend } from '../kernels/descend.ts';
 import type { LayerVariable } from '../model/weights.ts';

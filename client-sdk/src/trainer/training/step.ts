@@ -1,7 +1,7 @@
 /** One optimiser step on one batch. */
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { Plan } from '@tributary/protocol';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 import { type BatchSums, emptySums } from '../model/heads.ts';
 import type { LocalModel } from '../model/local-model.ts';
 import { rowWidth } from './batches.ts';

@@ -1,7 +1,7 @@
 /** Local training and evaluation, synchronous: it owns its thread. */
 import { type Plan, TributaryError } from '@tributary/protocol';
 import type { Dataset } from '../../data/dataset.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 import { emptySums } from '../model/heads.ts';
 import type { LocalModel } from '../model/local-model.ts';
 import type { Evaluation } from '../port.ts';

@@ -2,7 +2,8 @@
 import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Engine, loadEngine } from '../../engine/engine.ts';
+import { loadEngine } from '../../engine/engine.ts';
+import type { Engine } from '../../engine/port.ts';
 import { sequential } from '../../test-plans.ts';
 import { seededRandom } from '../../training/random.ts';
 import { prepareTopology } from '../topology.ts';
