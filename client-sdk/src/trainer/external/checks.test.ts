@@ -72,7 +72,8 @@ describe('what a program says is checked:', () => {
     await expect
       .poll(() => log, { timeout: 10_000 })
       .toContainEqual(expect.stringContaining('said progress while it had no task'));
-    expect((await refusal(trainer.train(task))).message).toMatch(/no task/);
+    // Before the task reaches it, or behind.
+    expect((await refusal(trainer.train(task))).message).toMatch(/no task|of task 99/);
   });
 
   it('standard error reaches the log on single lines, cut, and bounded', async () => {
