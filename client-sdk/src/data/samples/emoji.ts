@@ -15,14 +15,14 @@ export const SUBJECTS = [
   ...['activities', 'animals', 'faces', 'flags', 'food'],
   ...['objects', 'people', 'places', 'symbols', 'transport'],
 ] as const;
-/** By index: no, yes. */
-export const LIVING = ['things', 'living'] as const;
+/** Two of them, told apart by the network for larger images. */
+export const PAIR = ['faces', 'flags'] as const;
 
 const PER_SUBJECT = 72;
 const SIDE = 64;
 const CHANNELS = 3;
 
-/** Every sixth image of a subject is for testing: 600 train, 120 test. */
+/** Every sixth image of a subject is for testing: 60 of each to train, 12 to test. */
 const TEST_EVERY = 6;
 
 export interface EmojiSet {
@@ -33,33 +33,27 @@ export interface EmojiSet {
   readonly labels: Uint8Array;
 }
 
-/** What the two convolutional networks of the library look at. */
-export type EmojiTask = 'subject-32' | 'living-64';
-
 /** @throws data-invalid */
-export async function loadEmoji(task: EmojiTask): Promise<{ train: EmojiSet; test: EmojiSet }> {
+export async function loadEmoji(task: 'all-32' | 'pair-64'): Promise<{ train: EmojiSet; test: EmojiSet }> {
   const bytes = await promisify(brotliDecompress)(await readShipped(NAME, SHA256));
   const { values } = readIdx(bytes, NAME);
-  const large = task === 'living-64';
-  const side = large ? SIDE : SIDE / 2;
-  const images = large ? values : halved(values);
+  const pair = task === 'pair-64';
+  const names: readonly string[] = pair ? PAIR : SUBJECTS;
+  const classOf = (row: number) => names.indexOf(SUBJECTS[Math.floor(row / PER_SUBJECT)]!);
   const rows = Array.from({ length: SUBJECTS.length * PER_SUBJECT }, (_, row) => row);
-  const all = { side, images, labels: Uint8Array.from(rows, large ? living : subject) };
-  return {
-    train: pickEmoji(
-      all,
-      rows.filter((row) => row % TEST_EVERY > 0),
-    ),
-    test: pickEmoji(
-      all,
-      rows.filter((row) => row % TEST_EVERY === 0),
-    ),
+  const all = {
+    side: pair ? SIDE : SIDE / 2,
+    images: pair ? values : halved(values),
+    // 255 where a subject is none of the pair: those are not picked.
+    labels: Uint8Array.from(rows, classOf),
   };
+  const pick = (test: boolean) =>
+    pickEmoji(
+      all,
+      rows.filter((row) => classOf(row) >= 0 && (row % TEST_EVERY === 0) === test),
+    );
+  return { train: pick(false), test: pick(true) };
 }
-
-const subject = (row: number): number => Math.floor(row / PER_SUBJECT);
-const living = (row: number): number =>
-  Number(['animals', 'faces', 'people'].includes(SUBJECTS[subject(row)]!));
 
 /** Half as wide and high: each pixel the mean of four. */
 function halved(values: Uint8Array): Uint8Array {

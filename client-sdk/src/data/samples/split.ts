@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DataSource } from '../dataset.ts';
 import { csvRows } from './csv-lines.ts';
 import { deal, type SampleRows, type SplitManifest, type SplitOptions } from './deal.ts';
-import { type EmojiSet, emojiIdx, LIVING, loadEmoji, pickEmoji, SUBJECTS } from './emoji.ts';
+import { type EmojiSet, emojiIdx, loadEmoji, PAIR, pickEmoji, SUBJECTS } from './emoji.ts';
 import { libraryYaml, requirePlan } from './plan-library.ts';
 import { ERAS, loadSpeeches } from './speeches.ts';
 import { loadWeather, PLACES, stretches } from './weather.ts';
@@ -37,9 +37,9 @@ export async function splitEmoji(options: SplitOptions): Promise<SplitManifest> 
   const { partners, seed = 1, plan: name = 'cnn-32' } = options;
   const plan = requirePlan(name, 'emoji');
   const load = async () => {
-    const living = plan === 'cnn-64';
-    const { train, test } = await loadEmoji(living ? 'living-64' : 'subject-32');
-    return { classes: living ? LIVING : SUBJECTS, train: emojiRows(train), test: emojiRows(test) };
+    const pair = plan === 'cnn-64';
+    const { train, test } = await loadEmoji(pair ? 'pair-64' : 'all-32');
+    return { classes: pair ? PAIR : SUBJECTS, train: emojiRows(train), test: emojiRows(test) };
   };
   return deal(options, load, (largest) => libraryYaml(plan, { partners, seed, largest }));
 }
