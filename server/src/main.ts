@@ -3,9 +3,10 @@ import { resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { asTributaryError, fingerprint, SOFTWARE_VERSION } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import { defineCommand, renderUsage, runCommand } from 'citty';
+import { type ArgsDef, defineCommand, renderUsage, runCommand } from 'citty';
 import closeWithGrace from 'close-with-grace';
 import { createApp } from './app.ts';
+import { DOCTOR_ARGS, runDoctor } from './doctor/command.ts';
 import { createLog } from './log.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -38,10 +39,8 @@ const start = defineCommand({
     },
   },
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs);
-    const port = Number(args.port);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      usage(`--port is a number from 0 to 65535, not ${args.port}.`);
+    refuseUnknown(rawArgs, start.args as ArgsDef);
+    const port = portOf(args.port);
     if (!LOOPBACK.has(args.host) && !args['allow-insecure'])
       usage(
         `--host ${args.host} is reachable by others, and this version speaks plain HTTP: add --allow-insecure and put a TLS-ending proxy in front.`,
@@ -64,6 +63,21 @@ const start = defineCommand({
   },
 });
 
+const doctor = defineCommand({
+  meta: { name: 'doctor', description: 'Check machine and data folder; each finding has a remedy.' },
+  args: DOCTOR_ARGS,
+  async run({ args, rawArgs }) {
+    refuseUnknown(rawArgs, DOCTOR_ARGS);
+    process.exitCode = await runDoctor({ ...args, data: args.data, port: portOf(args.port) });
+  },
+});
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  return usage(`--port is a number from 0 to 65535, not ${text}.`);
+}
+
 function describe(facts: { url: string; fingerprint: string; adminToken: string | null }): string {
   const lines = [
     `Tributary coordinator ${SOFTWARE_VERSION}, listening on ${facts.url}`,
@@ -80,8 +94,8 @@ function describe(facts: { url: string; fingerprint: string; adminToken: string 
 }
 
 /** citty takes any option; a mistyped one must not leave its default in force unnoticed. */
-function refuseUnknown(rawArgs: readonly string[]): void {
-  const known = Object.keys(start.args ?? {});
+function refuseUnknown(rawArgs: readonly string[], args: ArgsDef): void {
+  const known = Object.keys(args);
   for (const arg of rawArgs) {
     const name = /^--(?:no-)?([^=]+)/.exec(arg)?.[1];
     if (name !== undefined && !known.includes(name))
@@ -97,7 +111,7 @@ function usage(message: string): never {
 
 const main = defineCommand({
   meta: { name: 'tributary-server', version: SOFTWARE_VERSION, description: 'The Tributary coordinator.' },
-  subCommands: { start },
+  subCommands: { start, doctor },
 });
 
 const EXAMPLES = `
@@ -105,15 +119,21 @@ EXAMPLES
 
   tributary-server start --data ./coordinator --port 8080
   tributary-server start --data /var/lib/tributary --host 0.0.0.0 --allow-insecure --public-url https://fl.example.org
+  tributary-server doctor --data ./coordinator
 
 EXIT CODES
 
-  0 ok   1 failed   2 wrong usage
+  0 ok   1 failed, or doctor found a failure   2 wrong usage
 `;
+
+function usageOf(command: string | undefined): Promise<string> {
+  if (command === 'start') return renderUsage(start);
+  return command === 'doctor' ? renderUsage(doctor) : renderUsage(main);
+}
 
 async function run(argv: string[]): Promise<void> {
   if (argv.includes('--help') || argv.includes('-h') || argv.length === 0) {
-    const text = argv[0] === 'start' ? await renderUsage(start) : await renderUsage(main);
+    const text = await usageOf(argv[0]);
     process.stdout.write(`${text}\n${EXAMPLES}`);
     return;
   }
@@ -131,7 +151,7 @@ try {
   const known = asTributaryError(error);
   if (wrongUsage)
     process.stderr.write(
-      `${stripVTControlCharacters((error as Error).message)}\nSee: tributary-server start --help\n`,
+      `${stripVTControlCharacters((error as Error).message)}\nSee: tributary-server --help\n`,
     );
   else process.stderr.write(`${known.code}: ${known.message}\n${known.remedy}\n`);
   if (!wrongUsage && known.code === 'internal' && process.env.TRIBUTARY_DEBUG) console.error(error);

@@ -26,7 +26,8 @@ export async function openIdentity(folder: string): Promise<Identity> {
   }
 }
 
-async function readIdentity(path: string): Promise<Identity> {
+/** @throws storage-failed when it is missing, damaged, or not for its owner alone */
+export async function readIdentity(path: string): Promise<Identity> {
   // NOFOLLOW: a link could lead to a file that others write. Checked on the open file, so that nothing changes in between.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch((cause) => {
     if (cause.code === 'ELOOP') throw refused(path, 'is a symbolic link');

@@ -50,6 +50,9 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
+/** Of this program. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
 /** Brings the database up to this program, each step whole or not at all. @throws unsupported-version for a newer one. */
 export function migrate(database: SqliteHandle): void {
   const [row] = database.prepare('PRAGMA user_version').all([]) as { user_version: number }[];
