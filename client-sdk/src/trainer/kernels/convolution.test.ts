@@ -141,6 +141,25 @@ describe('depthwise convolution', () => {
   });
 });
 
+test('fused convolutions, with strides larger than the filter, agree with the cpu backend', async () => {
+  for (const [rows, columns] of [
+    [1, 3],
+    [3, 1],
+    [2, 2],
+  ] as const) {
+    const options = { strides: [2, 2] as [number, number], pad: 'same', activation: 'relu' } as const;
+    await expectAgreement(
+      (tf, x, filter) => tf.fused.conv2d({ x: x as Tensor4D, filter: filter as Tensor4D, ...options }),
+      [input([2, 5, 6, 3]), input([rows, columns, 3, 4])],
+    );
+    await expectAgreement(
+      (tf, x, filter) =>
+        tf.fused.depthwiseConv2d({ x: x as Tensor4D, filter: filter as Tensor4D, ...options }),
+      [input([2, 5, 6, 3]), input([rows, columns, 3, 2])],
+    );
+  }
+});
+
 test('a convolution of many images of many shapes leaves no memory behind', async () => {
   const { tf } = await loadEngine();
   const before = tf.engine().backend.numDataIds();
