@@ -81,3 +81,11 @@ function memoryOf(plan: Plan, layers: readonly LayerCost[], weights: ModelWeight
   };
   return { ...parts, all: parts.weights + parts.batch + parts.rows };
 }
+
+/** L2 norm of the weights that train: what an update is measured against. */
+export function initialNorm(model: LayersModel): number {
+  let squares = 0;
+  for (const weight of model.trainableWeights)
+    for (const value of weight.read().dataSync() as Float32Array) squares += value * value;
+  return Math.sqrt(squares);
+}

@@ -3,8 +3,9 @@ import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { FLOORS, LIMITS, type Plan, parsePlan, TributaryError } from '@tributary/protocol';
 import { fileProblem } from '../data/problems.ts';
-import { initialWeights } from '../trainer/model/topology.ts';
+import { buildModel, prepareTopology } from '../trainer/model/topology.ts';
 import type { Draft, PlanningOptions } from './draft.ts';
+import { initialNorm } from './estimate.ts';
 import { type Finding, finding } from './finding.ts';
 import { imageDraft } from './image-draft.ts';
 import { readIdxImages, readImageFolder } from './image-sample.ts';
@@ -26,6 +27,9 @@ export interface Proposal {
   readonly why: Readonly<Record<string, string>>;
   readonly findings: readonly Finding[];
 }
+
+/** Of the initial weights. */
+const SEED = 1;
 
 /** @throws data-invalid, not-found, malformed, cohort-too-large; each with the next thing to do */
 export async function proposePlan(path: string, options: ProposalOptions): Promise<Proposal> {
@@ -56,11 +60,14 @@ async function complete(draft: Draft, partners: number): Promise<Proposal> {
     rounds,
     holdout: 0.1,
     earlyStop: { metric: 'loss', patience: 5, minDelta: 0 },
-    seed: 1,
+    seed: SEED,
   });
   const first = skeleton({ optimizer: { name: 'sgd', learningRate: 1 } }, 1, 1000, 1);
-  const { values } = await initialWeights(parsePlan(first));
-  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  // With its seeds, so that one sample gives one plan.
+  const topology = await prepareTopology(draft.network.topology, SEED);
+  const model = await buildModel(parsePlan({ ...first, model: { topology } }));
+  const norm = initialNorm(model);
+  model.dispose();
   const recipe = recipeFor({ rows: draft.examples, net: draft.net, norm });
   const raw = skeleton(recipe.training, recipe.clip, recipe.weightCap, recipe.rounds);
   return {

@@ -93,7 +93,7 @@ export function labelFindings(label: Described, kind: 'class' | 'number'): Findi
         'Every partner removes the rows without a label from its file.',
       ),
     );
-  return [...found, ...(kind === 'class' ? classFindings(label) : scaleFindings(label))];
+  return kind === 'class' ? [...found, ...classFindings(label)] : found;
 }
 
 function classFindings({ stats }: Described): Finding[] {
@@ -121,19 +121,4 @@ function classFindings({ stats }: Described): Finding[] {
       ),
     );
   return found;
-}
-
-/** A table's label enters the loss as it is, and the usual learning rates expect values near 1. */
-function scaleFindings({ stats }: Described): Finding[] {
-  const size = Math.hypot(stats.mean, stats.std);
-  if (size <= 10 && stats.std >= 0.05) return [];
-  const unit = 10 ** Math.round(Math.log10(Math.max(stats.std, size / 10)));
-  return [
-    finding(
-      'warning',
-      'label-scale',
-      `The label ${named([stats.name])} has mean ${rounded(stats.mean)} and spread ${rounded(stats.std)}; networks learn values near 1.`,
-      `Every partner divides the column by ${unit}, or the learning rate must be tuned by hand.`,
-    ),
-  ];
 }

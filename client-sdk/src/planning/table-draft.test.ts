@@ -145,10 +145,27 @@ describe('the label', () => {
     expect(rulesOf(draft)).toEqual(['label-missing', 'uneven-classes', 'rare-classes', 'disclosure']);
   });
 
-  it('that is far from 1 is remarked on, with what to divide by', async () => {
-    const draft = await draftOf(csv('x,price', 200, (at) => [noise(at), 250_000 + 1000 * (at % 90) + 0.5]));
-    const scale = draft.findings.find(({ rule }) => rule === 'label-scale');
-    expect(scale?.remedy).toMatch(/divides the column by 10000/);
+  it('of large numbers is scaled by a last layer that does not train', async () => {
+    const draft = await draftOf(csv('x,price', 200, (at) => [noise(at), 250 + (at % 90) + 0.5]));
+    expect(draft.network.topology.config).toMatchObject({
+      layers: [
+        { config: { units: 1 } },
+        {
+          config: {
+            trainable: false,
+            kernel_initializer: { config: { value: 27 } },
+            bias_initializer: { config: { value: 290 } },
+          },
+        },
+      ],
+    });
+  });
+
+  it('whose squares a masked update cannot hold is refused, with what to divide by', async () => {
+    const prices = csv('x,price', 200, (at) => [noise(at), 250_000 + 1000 * (at % 90) + 0.5]);
+    await expect(draftOf(prices)).rejects.toMatchObject({
+      remedy: expect.stringContaining('Divide the column by 100000'),
+    });
   });
 });
 

@@ -52,7 +52,7 @@ export async function tryTraining(
       after,
       length,
     };
-    return { trial, findings: trialFindings(plan, trial) };
+    return { trial, findings: trialFindings(plan, trial, dataset.rows) };
   } catch (thrown) {
     if (!(thrown instanceof TributaryError) || thrown.code !== 'not-finite') throw thrown;
     return {
@@ -65,8 +65,25 @@ export async function tryTraining(
   }
 }
 
-function trialFindings({ aggregation }: Plan, { steps, before, after, length }: Trial): Finding[] {
+/** Of a loss times the rows that it is for (PROTOCOL.md 6.5: 47 bits, 16 of them behind the point). */
+const LARGEST_LOSS = 2 ** 31;
+
+function trialFindings(
+  { aggregation }: Plan,
+  { steps, before, after, length }: Trial,
+  allRows: number,
+): Finding[] {
   const found: Finding[] = [];
+  const weight = aggregation.weights === 'uniform' ? 1 : Math.min(allRows, aggregation.weightCap);
+  if (before * weight >= LARGEST_LOSS)
+    found.push(
+      finding(
+        'error',
+        'loss-overflow',
+        `The loss ${before.toPrecision(3)}, times ${weight} rows, does not fit a masked update.`,
+        'Make what is predicted smaller: divide the label, in the sample and at every partner.',
+      ),
+    );
   if (after >= before)
     found.push(
       finding(

@@ -93,12 +93,11 @@ async function costsOf(
 ): Promise<{ costs: Estimate; weights: ModelWeights; norm: number }> {
   const { buildModel } = await import('../../trainer/model/topology.ts');
   const { namedWeights, readWeights } = await import('../../trainer/model/weights.ts');
-  const { estimate } = await import('../../planning/estimate.ts');
+  const { estimate, initialNorm } = await import('../../planning/estimate.ts');
   const model: LayersModel = await buildModel(plan);
   try {
     const weights = readWeights(namedWeights(model));
-    const norm = Math.sqrt(weights.values.reduce((sum, value) => sum + value * value, 0));
-    return { costs: estimate(plan, model, weights, rows), weights, norm };
+    return { costs: estimate(plan, model, weights, rows), weights, norm: initialNorm(model) };
   } finally {
     model.dispose();
   }
@@ -143,7 +142,10 @@ function human(context: Context, { hashes, words, costs, sampleRows, trial }: Sh
       fields(context, [
         ['receives', `${bytes(traffic.down)}, the model`],
         ['sends', `${bytes(traffic.up)}, the masked update`],
-        ['control', `${bytes(control)} of messages both ways, in a round of the least partners`],
+        [
+          'control',
+          `${bytes(control)} of messages both ways with as few partners as may be, without HTTP headers`,
+        ],
         [
           'memory',
           `about ${bytes(memory.all)} beside the program: weights ${bytes(memory.weights)}, a batch ${bytes(memory.batch)}, rows ${bytes(memory.rows)}`,
