@@ -32,7 +32,7 @@ export interface LocalModel {
   dispose(): void;
 }
 
-/** @throws TributaryError plan-invalid */
+/** Load weights before anything else. @throws TributaryError plan-invalid */
 export async function createLocalModel(engine: Engine, plan: Plan): Promise<LocalModel> {
   const model = await buildLogitModel(engine, plan);
   const weights = namedWeights(model);

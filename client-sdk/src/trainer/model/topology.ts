@@ -49,14 +49,28 @@ export async function buildModel(plan: Plan, given?: Engine): Promise<LayersMode
   return model;
 }
 
-/** The same model without the activation of its last layer, which the head computes together with the loss. */
+/**
+ * The same model without the activation of its last layer, which the head computes together with the loss. Its weights
+ * are to be loaded: it has zeros where the plan has random ones, whose making takes seconds for large matrices.
+ */
 export async function buildLogitModel(engine: Engine, plan: Plan): Promise<LayersModel> {
-  const model = await buildModel(plan, engine);
+  const topology = nameLayers(structuredClone(plan.model.topology));
+  zeroInitializers(topology.config as Json);
+  const model = await buildModel({ ...plan, model: { topology } }, engine);
   if (activationOf(plan.training.loss) === 'none') return model;
   const outputLayer = model.outputs[0]!.sourceLayer.name;
   model.dispose();
-  const topology = nameLayers(structuredClone(plan.model.topology));
   return deserialize(engine, withoutOutputActivation(topology, outputLayer));
+}
+
+function zeroInitializers(node: Json): void {
+  if (!node || typeof node !== 'object') return;
+  for (const [key, value] of Object.entries(node)) {
+    const config = key.endsWith('_initializer') ? (value as Json | null)?.config : undefined;
+    if (config && typeof config === 'object' && 'seed' in config)
+      node[key] = { class_name: 'Zeros', config: {} };
+    else zeroInitializers(value as Json);
+  }
 }
 
 /** The weights that round 1 starts from: bit-identical for the same prepared plan on the same engine. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { loadEngine } from '../engine/engine.ts';
 import { emscriptenOf } from '../kernels/train-wasm.ts';
 import { createLocalModel } from '../model/local-model.ts';
-import { prepareTopology } from '../model/topology.ts';
+import { initialWeights, prepareTopology } from '../model/topology.ts';
 import type { Topology } from '../model/topology-tree.ts';
 import { planOf, sequential, tableFeatures } from '../test-plans.ts';
 import { createTapedStep } from './step.ts';
@@ -61,6 +61,7 @@ test.each(nets)(
     const topology = await prepareTopology(net as Topology, 1);
     const plan = planOf({ features, topology, training: { optimizer: adam } });
     const model = await createLocalModel(engine, plan);
+    model.load(await initialWeights(plan));
     const step = createTapedStep(engine, model, plan.training);
     const labels = Float32Array.from({ length: 6 }, (_, at) => at % 3);
     const width = model.inputShape.reduce((product, size) => product * size, 1);
