@@ -28,6 +28,12 @@ const WORDS_OF_TEXT = 3;
 /** Categories of a column that is not to be predicted; the loader's own limit is far higher. */
 const CATEGORIES = 200;
 
+/** More codes than this teach a model nothing but which row it is. */
+const CODES = 50;
+/** The end of a name says most: `number of rooms` is a quantity, `room number` is none. */
+const ROW_NUMBER = /^id\b|^(row|record|case)$|\b(id|uid|uuid|guid|key|index|nr|no|number)$/;
+const CODE = /\b(id|code|key|nr)$/;
+
 export function roleOf(column: ColumnStats): Role {
   const filled = column.rows - column.empty - column.markers;
   if (column.name === '') return role('unusable', 'it has no name');
@@ -43,6 +49,10 @@ export function roleOf(column: ColumnStats): Role {
   if (column.dates / filled >= MOSTLY) return role('date', 'dates and times are no quantities');
   if (column.decimalCommas / filled > 0.5)
     return role('unusable', 'its numbers are written with a decimal comma; write a decimal point');
+  const code = column.integers && CODE.test(wordsOf(column.name));
+  if (code && (column.categories?.size ?? Number.POSITIVE_INFINITY) > CODES)
+    return role('identifier', 'its numbers are codes and no quantities');
+  if (code) return role('category', `${column.categories?.size} different codes`);
   if (column.numbers / filled >= MOSTLY)
     return role('number', `numbers from ${rounded(column.min, 4)} to ${rounded(column.max, 4)}`);
   const distinct = column.categories?.size;
@@ -60,7 +70,7 @@ function role(kind: RoleKind, why: string): Role {
 function identifierReason(column: ColumnStats, filled: number): string | undefined {
   if (column.uuids / filled > 0.5) return 'it holds UUIDs';
   if (!column.allDistinct) return undefined;
-  const named = /\b(id|uid|uuid|guid|key|index|nr|no|number|row|record)\b/.test(wordsOf(column.name));
+  const named = ROW_NUMBER.test(wordsOf(column.name));
   if (named && (column.integers || column.numbers === 0)) return 'it numbers the rows: no value comes twice';
   const consecutive = column.integers && column.increasing && column.max - column.min === filled - 1;
   if (consecutive && filled > 20) return 'it counts the rows up';

@@ -40,6 +40,16 @@ describe('a column of a sample', () => {
     expect((await transformOf(cell)).column).toEqual({ name: 'x', transform });
   });
 
+  it.each([
+    ['station_id', (at: number) => 100 + (at % 3), 'onehot'],
+    ['areaCode', (at: number) => 1000 + (at % 99), undefined],
+    ['number of rooms', (at: number) => 7 * at, 'minmax'],
+    ['room number', (at: number) => 7 * at, undefined],
+  ])('named %s is a quantity only if its name says so', async (name, cell, transform) => {
+    const rows = csv(`${name},other,label`, 200, (at) => [cell(at), noise(at), at % 2 ? 'yes' : 'no']);
+    expect((await draftOf(rows)).columns[0]?.transform).toBe(transform);
+  });
+
   it('with empty cells gets the median in their place, and says so', async () => {
     const { column, why } = await transformOf((at) =>
       at % 20 === 0 ? (at % 40 ? '' : 'NA') : 10 + (at % 7),
