@@ -226,7 +226,7 @@ describe('is refused, with its name:', () => {
   test('whatever tfjs finds out only while it trains', async () => {
     const topology = sequential(
       ['Dense', { units: 4, batch_input_shape: [null, 5] }],
-      // A bilinear upsampling of a size that tfjs cannot differentiate does not exist; a cast to ids does.
+      // Ids cannot come out of a layer that trains.
       ['Embedding', { name: 'it', input_dim: 3, output_dim: 2 }],
     ) as Topology;
     await expect(prepareTopology(topology, 5)).rejects.toMatchObject({
