@@ -92,6 +92,8 @@ const ENVIRONMENT: readonly Row[] = [
   ['TRIBUTARY_TOKEN', 'token to use instead of the stored one'],
   ['TRIBUTARY_PASSPHRASE', "passphrase of the node's key; --passphrase-file is safer"],
   ['TRIBUTARY_DEBUG=1', 'show where in the program an error arose'],
+  ['HTTPS_PROXY, NO_PROXY', 'proxy to reach the coordinator through, and hosts to reach without'],
+  ['NODE_EXTRA_CA_CERTS', 'file of an own certificate authority'],
   ['NO_COLOR=1', 'no colours'],
   ['XDG_CONFIG_HOME', 'folder for credentials instead of ~/.config'],
 ];
