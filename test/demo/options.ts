@@ -27,6 +27,8 @@ export interface DemoOptions {
   /** Share of a partner's rows that it keeps aside to measure the incoming model. */
   readonly holdout: number;
   readonly aggregation: 'secure' | 'plain';
+  /** Whether each partner trains alone too, for comparison. */
+  readonly alone: boolean;
   /** What nodes train with; `auto` takes native where it is installed, else wasm. */
   readonly engine: (typeof ENGINES)[number];
 }
@@ -49,6 +51,7 @@ const DEFAULTS = {
   // For tests and comparisons; not in the help.
   '--holdout': '.1',
   '--aggregation': 'secure',
+  '--alone': 'yes',
 } as const;
 type Flag = keyof typeof DEFAULTS;
 type FlagWithDefault = Exclude<Flag, '--data' | '--json'>;
@@ -91,6 +94,7 @@ export function parseCommandLine(argv: readonly string[]): DemoOptions | 'help' 
     json: given.get('--json'),
     holdout: fraction('--holdout', 0.5, 'from 0 to 0.5', (value) => value >= 0),
     aggregation: oneOf('--aggregation', text('--aggregation'), ['secure', 'plain']),
+    alone: oneOf('--alone', text('--alone'), ['yes', 'no']) === 'yes',
     engine: oneOf('--engine', text('--engine'), ENGINES),
   };
   requireBearableDrop(options);

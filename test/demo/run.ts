@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { formatPartition } from '@tributary/client-sdk';
 import { TributaryError } from '@tributary/protocol';
 import { type Agreed, agree } from './agree.ts';
-import { trainAlone } from './baseline.ts';
+import { type LocalOnly, trainAlone } from './baseline.ts';
 import { createBoard } from './board.ts';
 import type { Children } from './children.ts';
 import { datasetOf } from './datasets/index.ts';
@@ -62,11 +62,13 @@ export async function runDemo(demo: Demo): Promise<void> {
   const upload = catchUpload(folder);
   const { run, initial } = await runFederated({ house, board, view, onEvent: upload.onEvent });
 
-  board.localStarted = Date.now();
-  for (const bar of board.bars) Object.assign(bar, { done: 0, state: 'waiting' });
-  phase('for comparison, each partner trains alone: same start, same rows, same work');
-  const localOnly = await trainAlone({ house, initial, bars: board.bars, children, cores, options });
-
+  let localOnly: LocalOnly[] = [];
+  if (options.alone) {
+    board.localStarted = Date.now();
+    for (const bar of board.bars) Object.assign(bar, { done: 0, state: 'waiting' });
+    phase('for comparison, each partner trains alone: same start, same rows, same work');
+    localOnly = await trainAlone({ house, initial, bars: board.bars, children, cores, options });
+  }
   const caught = upload.caught();
   const own = localOnly.find(({ name }) => name === caught?.name)?.first;
   const findings =

@@ -30,6 +30,9 @@ function accuracies(
 ): string {
   const { testRows, rows: examples } = datasetOf({ dataset });
   const alone = final.localOnly;
+  const title = bold(`Accuracy on ${grouped(testRows)} ${examples} that nobody trained on`);
+  const reached = dim(`after ${rounds.length} rounds, loss ${final.loss.toFixed(4)}`);
+  if (alone.length === 0) return `${title}\n  federated  ${bold(percent(final.accuracy))}  ${reached}`;
   const mean = alone.reduce((sum, each) => sum + each, 0) / alone.length;
   const best = Math.max(...alone);
   const points = (from: number): string =>
@@ -37,8 +40,8 @@ function accuracies(
   const better = final.accuracy >= best ? green : red;
   const names = Math.max(...partners.map(({ name }) => name.length), 'federated'.length);
   return [
-    bold(`Accuracy on ${grouped(testRows)} ${examples} that nobody trained on`),
-    `  ${'federated'.padEnd(names)}  ${better(bold(percent(final.accuracy)))}  ${dim(`after ${rounds.length} rounds, loss ${final.loss.toFixed(4)}`)}`,
+    title,
+    `  ${'federated'.padEnd(names)}  ${better(bold(percent(final.accuracy)))}  ${reached}`,
     ...partners.map(({ name, rows }, i) => {
       const dead = killed.some((victim) => victim.name === name) ? ', killed in round 2' : '';
       return `  ${name.padEnd(names)}  ${percent(alone[i]!)}  ${dim(`alone, with its own ${grouped(rows)} rows${dead}`)}`;
@@ -113,7 +116,10 @@ function traffic({ rounds, aggregation, evidence }: DemoResult, { bold, dim }: C
   ].join('\n');
 }
 
-function seen({ aggregation, rounds, constants: agreed, evidence }: DemoResult, colors: Colors): string {
+function seen(
+  { aggregation, rounds, constants: agreed, evidence, final }: DemoResult,
+  colors: Colors,
+): string {
   const { bold, red, green } = colors;
   const least = Math.min(...rounds.map(({ participants }) => participants));
   if (aggregation === 'plain')
@@ -127,9 +133,7 @@ function seen({ aggregation, rounds, constants: agreed, evidence }: DemoResult, 
   return [
     bold('What the coordinator could see'),
     `  individual updates: ${green('0')}; sums: ${rounds.length}, one in each round, over ${least} partners or more${agreed ? '; one more for the constants' : ''}`,
-    ...(evidence
-      ? proof(evidence, colors)
-      : ['  (no upload could be caught in time: the rounds were faster than the copy)']),
+    ...(evidence ? proof(evidence, colors) : [unproven(final)]),
   ].join('\n');
 }
 
@@ -155,4 +159,12 @@ function proof(found: Findings, { dim }: Colors): string[] {
     ),
     dim('    training alone, same start, same rows.'),
   ];
+}
+
+function unproven({ localOnly }: DemoResult['final']): string {
+  const why =
+    localOnly.length === 0
+      ? 'nobody trained alone, so that there is nothing to compare an upload with'
+      : 'no upload could be caught in time: the rounds were faster than the copy';
+  return `  (${why})`;
 }
