@@ -21,6 +21,7 @@ test('the defaults are the contract', () => {
     json: undefined,
     holdout: 0.1,
     aggregation: 'secure',
+    alone: true,
     engine: 'auto',
   });
 });
