@@ -130,7 +130,8 @@ function noCoordinator(base: string, request: string, status?: number): Tributar
     'unavailable',
     `${base} answers ${request} ${how}: not as a Tributary coordinator does.`,
     {
-      remedy: 'Check the address; a proxy in between must pass /v1 through.',
+      remedy:
+        'Check the address; a proxy in between must pass /v1 through. `tributary doctor --coordinator URL` tests the way.',
     },
   );
 }

@@ -83,9 +83,13 @@ function describe(thrown: unknown): TributaryError {
   const { code, path } = (thrown ?? {}) as NodeJS.ErrnoException;
   if (!(thrown instanceof TributaryError) && path !== undefined) {
     if (code === 'ENOENT')
-      return new TributaryError('not-found', `${path} does not exist.`, { remedy: 'Check the path.' });
+      return new TributaryError('not-found', `${path} does not exist.`, {
+        remedy: 'Check the path; `ls` shows what is there.',
+      });
     if (code === 'EEXIST')
-      return new TributaryError('conflict', `${path} exists already.`, { remedy: 'Choose another name.' });
+      return new TributaryError('conflict', `${path} exists already.`, {
+        remedy: 'Choose another name, or move that away first.',
+      });
     return new TributaryError('storage-failed', `${path} cannot be used: ${code}.`);
   }
   const error = asTributaryError(thrown);

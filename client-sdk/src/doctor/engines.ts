@@ -1,14 +1,13 @@
 /** The engine ladder: what would train here, and what keeps the better one away. */
 import { fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { type Finding, failed, fine, type SpeedClass, warning } from '@tributary/protocol';
 import type { EngineChoice, EngineName } from '../trainer/engine/names.ts';
 
 export type ProbeReply =
   | { readonly works: true; readonly speed: SpeedClass }
-  | { readonly works: false; readonly message: string; readonly remedy: string };
+  | { readonly works: false; readonly message: string; readonly remedy: string; readonly crashed?: boolean };
 
 /** Native TensorFlow takes seconds to load from a cold disk. */
 export const ENGINE_LIMIT_MS = 20_000;
@@ -17,7 +16,9 @@ export const ENGINE_LIMIT_MS = 20_000;
 export async function engineFindings(choice: EngineChoice): Promise<Finding[]> {
   if (choice === 'cpu') return chosen('cpu', await probe('cpu'), true);
   const [native, wasm] = await Promise.all([probe('native'), probe('wasm')]);
-  const addon = native.works ? [] : [nativeFinding(native, choice === 'native')];
+  // The node itself would go down with an addon that crashes, where it would only pass over one that does not load.
+  const needed = choice === 'native' || (choice === 'auto' && !native.works && native.crashed === true);
+  const addon = native.works ? [] : [nativeFinding(native, needed)];
   if (choice === 'native') return native.works ? chosen('native', native, true) : addon;
   if (choice === 'auto' && native.works)
     return [...chosen('native', native, false), ...(wasm.works ? [] : chosen('wasm', wasm, false))];
@@ -39,22 +40,20 @@ type Broken = Extract<ProbeReply, { works: false }>;
 /** Training goes on without it, so it is a warning at most, unless it was asked for by name. */
 function nativeFinding(reply: Broken, wanted: boolean): Finding {
   const report = wanted ? failed : warning;
-  const folder = packageFolder();
-  if (folder === undefined) {
-    const message = 'Native TensorFlow is not installed.';
-    return wanted
-      ? failed('native', message, 'Run `npm run native`, or take `engine: auto`.')
-      : fine(
-          'native',
-          `${message} wasm does without it; \`npm run native\` installs it, several times faster`,
-        );
-  }
-  if (!existsSync(join(folder, 'lib/napi-v8/tfjs_binding.node')))
+  const absent = reply.message.startsWith('Native TensorFlow is not installed');
+  if (absent && packageFolder() !== undefined)
     return report(
       'native',
       'The package @tensorflow/tfjs-node is there without its addon: npm did not run its install script.',
       'Where npm blocks install scripts, put `"allowScripts": {"@tensorflow/tfjs-node": true}` into package.json, then ' +
         '`npm rebuild @tensorflow/tfjs-node`. Where its download is closed: `npm run native`.',
+    );
+  if (absent && wanted)
+    return failed('native', reply.message, 'Run `npm run native`, or take `engine: auto`.');
+  if (absent)
+    return fine(
+      'native',
+      'not installed; wasm does without it, and `npm run native` brings it, several times faster',
     );
   return report('native', reply.message, 'Run `npm run native` to install it anew, or take `engine: wasm`.');
 }
@@ -73,6 +72,7 @@ function probe(name: EngineName): Promise<ProbeReply> {
   const timer = setTimeout(() => child.kill('SIGKILL'), ENGINE_LIMIT_MS - 500);
   const broken = (how: string): ProbeReply => ({
     works: false,
+    crashed: true,
     message: `The ${name} engine ${how}.`,
     remedy: name === 'native' ? 'Take `engine: wasm` in node.yaml.' : 'Run `npm ci` again.',
   });

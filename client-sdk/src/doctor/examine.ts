@@ -1,6 +1,15 @@
 /** All checks of `tributary doctor`. It reads; it changes nothing and asks for no passphrase. */
 import { access } from 'node:fs/promises';
-import { type Check, type Finding, failedBy, fine, runChecks, warning } from '@tributary/protocol';
+import {
+  type Check,
+  type Finding,
+  failed,
+  failedBy,
+  fine,
+  runChecks,
+  TributaryError,
+  warning,
+} from '@tributary/protocol';
 import { isLoopback, requireSecureUrl } from '../connection/url.ts';
 import { loadNodeConfig, type NodeConfig } from '../node/config.ts';
 import type { EngineChoice } from '../trainer/engine/names.ts';
@@ -26,7 +35,7 @@ export async function examine({ config: path, coordinator }: ExamineOptions): Pr
   try {
     if (path !== undefined) config = await loadNodeConfig(path);
   } catch (thrown) {
-    early.push(failedBy('config', thrown));
+    early.push(configFault(path, thrown));
   }
   const checks = [
     ...machineChecks,
@@ -35,6 +44,12 @@ export async function examine({ config: path, coordinator }: ExamineOptions): Pr
     ...networkChecks(coordinator ?? config?.enrolment.url, coordinator ? undefined : config?.enrolment.key),
   ];
   return [...early, ...(await runChecks(checks, LIMIT_MS))];
+}
+
+function configFault(path: string | undefined, thrown: unknown): Finding {
+  if (thrown instanceof TributaryError && thrown.code === 'malformed')
+    return failed('config', thrown.message, `Correct that in ${path}, then \`tributary doctor\` again.`);
+  return failedBy('config', thrown);
 }
 
 function engineCheck(choice: EngineChoice): Check {

@@ -76,15 +76,18 @@ export function memory(free: number, total: number): Finding {
   );
 }
 
+const size = (bytes: number): string =>
+  bytes < GB ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / GB).toFixed(1)} GB`;
+
 /** Beyond what lies there already: bytes. */
 export async function diskSpace(check: string, folder: string, need: number): Promise<Finding> {
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
-  const text = `${(free / GB).toFixed(1)} GB free in ${folder}`;
+  const text = `${size(free)} free in ${folder}`;
   if (free < need)
     return failed(
       check,
-      `${text}, a round may need ${(need / GB).toFixed(1)} GB.`,
+      `${text}, a round may need ${size(need)}.`,
       `Free some space there; \`df -h ${folder}\` shows the disk.`,
     );
   return fine(check, text);

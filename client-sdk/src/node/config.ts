@@ -75,7 +75,7 @@ export async function loadNodeConfig(path: string): Promise<NodeConfig> {
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code;
     throw new TributaryError('not-found', `${path} cannot be read (${code}).`, {
-      remedy: 'Give the path of node.yaml with --config; the README shows one.',
+      remedy: 'Give the path of node.yaml with --config; `tributary node init INVITE` makes a first one.',
     });
   }
   return parseNodeConfig(text, resolve(path));

@@ -71,7 +71,7 @@ export const logout = command({
     const url = given ? normalizeUrl(given) : undefined;
     if (url === undefined || !(await removeLogin(env, url)))
       throw new TributaryError('not-found', url ? `Not logged in to ${url}.` : 'Not logged in.', {
-        remedy: 'Nothing to do.',
+        remedy: 'Nothing to do; `tributary status` shows where you are logged in.',
       });
     const { current } = await readCredentials(env);
     printResult(context, { url, current }, `Logged out of ${url}.`);
