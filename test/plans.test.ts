@@ -48,6 +48,10 @@ interface Trial {
   readonly accuracy?: number;
 }
 
+const README = readFileSync(join(dirname(libraryPath('cnn-32')), 'README.md'), 'utf8');
+/** 3937409 as 3,937,409. */
+const toWords = (count: number) => count.toLocaleString('en-US');
+
 const folder = mkdtempSync(join(tmpdir(), 'tributary-plans-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -134,7 +138,11 @@ describe.each<[string, DataSource, readonly Trial[]]>([
 
   /** Each round's hold-out sums are of the model that it began with: the last ones of what all before it achieved. */
   async function trainHere(plan: Plan): Promise<RunDetail> {
-    const file = encodeSafetensors(await initialWeights(plan));
+    const weights = await initialWeights(plan);
+    expect(README).toMatch(
+      new RegExp(`\\(${plan.name}\\.yaml\\).*\\| ${toWords(weights.values.length)} \\|`),
+    );
+    const file = encodeSafetensors(weights);
     const model = toHex(nodeCrypto.sha256(file));
     await coordinator.call('PUT', `/v1/blobs/${model}`, file);
     const started = await coordinator.call('POST', '/v1/runs', { plan, model });

@@ -117,7 +117,9 @@ function featureWords(features: Features): string {
 
 function targetWords(features: Features): string {
   if (features.kind === 'image')
-    return `${features.label ? 'to be given back; ' : ''}in classes ${few(features.classes)}`;
+    return features.label
+      ? 'to be given back as they are; their class is not used'
+      : `in classes ${few(features.classes)}`;
   const { label } = features;
   if (label.kind === 'features') return 'these columns themselves';
   if (label.kind === 'class') return `${label.name} (class ${few(label.classes)})`;

@@ -24,7 +24,7 @@ export function libraryPath(plan: LibraryPlan): string {
   return fileURLToPath(new URL(`../../../plans/${plan}.yaml`, import.meta.url));
 }
 
-export function plansFor(sample: SampleName): LibraryPlan[] {
+function plansFor(sample: SampleName): LibraryPlan[] {
   return (Object.keys(LIBRARY) as LibraryPlan[]).filter((plan) => LIBRARY[plan] === sample);
 }
 

@@ -6,8 +6,12 @@ const classes = (count: number) => ({
   kind: 'class',
   classes: Array.from({ length: count }, (_, index) => `c${index}`),
 });
-const plan = (loss: string, label: object) =>
-  planOf({ topology: sequential(), features: tableFeatures(2, label), training: { loss, metrics: [] } });
+const plan = (loss: string, label: object) => {
+  const table = tableFeatures(2, label);
+  // Features as a label have no name of their own.
+  const features = 'kind' in label && label.kind === 'features' ? { ...table, label } : table;
+  return planOf({ topology: sequential(), features, training: { loss, metrics: [] } });
+};
 
 const cases = [
   { loss: 'sparseCategoricalCrossentropy', label: classes(3), units: 3, labels: [2, 0, 1, 1] },
@@ -15,6 +19,12 @@ const cases = [
   { loss: 'binaryCrossentropy', label: classes(2), units: 1, labels: [1, 0, 0, 1] },
   { loss: 'meanSquaredError', label: { kind: 'number' }, units: 1, labels: [0.3, -2, 5, 0] },
   { loss: 'meanSquaredError', label: classes(3), units: 3, labels: [2, 0, 1, 1] },
+  {
+    loss: 'meanSquaredError',
+    label: { kind: 'features' },
+    units: 2,
+    labels: [0.3, -2, 5, 0, 1, 1, -0.5, 0.25],
+  },
 ];
 
 describe.each(cases)('$loss with $units units', ({ loss, label, units, labels }) => {
@@ -24,7 +34,7 @@ describe.each(cases)('$loss with $units units', ({ loss, label, units, labels })
   const mean = (values: Float32Array) => {
     const sums = emptySums();
     head(values, targets, units, sums);
-    return sums.loss / targets.length;
+    return sums.loss / 4;
   };
 
   test('the gradient is the slope of the mean loss (central differences)', () => {
@@ -81,4 +91,11 @@ test('sigmoid and squared error: sums over rows, worked by hand', () => {
     squared,
   );
   expect(squared).toEqual({ loss: 5, accuracy: 0, meanAbsoluteError: 3 });
+});
+
+test('squared error against whole rows: sums over rows of means over units, worked by hand', () => {
+  const sums = emptySums();
+  const head = headOf(plan('meanSquaredError', { kind: 'features' }));
+  head(Float32Array.of(1, 2, 3, 4), Float32Array.of(0, 2, 3, 8), 2, sums);
+  expect(sums).toEqual({ loss: 0.5 + 8, accuracy: 0, meanAbsoluteError: 0.5 + 2 });
 });
