@@ -18,7 +18,7 @@ export const NETS = [
 ] as const;
 export type Net = (typeof NETS)[number];
 
-export const BATCH = 32;
+const BATCH = 32;
 
 export async function planOf(net: Net): Promise<Plan> {
   const plan = await readPlanFile(join(PLANS, `${net}.yaml`));
