@@ -17,7 +17,11 @@ export async function measureBlocking(): Promise<Result> {
     const library = await planOf('digits-2nn');
     const plan = { ...library, training: { ...library.training, epochs: EPOCHS } };
     const weights = await initialWeights(plan);
-    const data = { kind: 'idx', images: 'images.idx3-ubyte', labels: 'labels.idx1-ubyte' } as const;
+    const data = {
+      kind: 'idx',
+      images: 'train-images.idx3-ubyte',
+      labels: 'train-labels.idx1-ubyte',
+    } as const;
     const trainer = await createTfjsTrainer({ data, folder: join(folder, 'partner-1') });
     const delay = monitorEventLoopDelay({ resolution: 1 });
     delay.enable();

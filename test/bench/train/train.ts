@@ -85,9 +85,14 @@ function stepOf(net: Net, engine: EngineName, found: ReadonlyMap<EngineName, rea
     {
       name: `train ${net} on ${engine}`,
       ...{ value: here.msPerStep, unit: 'ms/step', floor: native?.msPerStep ?? null, ratio },
-      goal: bound === undefined ? 'reported' : `<= ${bound} x native`,
+      goal: goalOf(bound, ratio),
       met: bound === undefined || ratio === null || ratio <= bound,
       note: `${here.parameters.toLocaleString('en-US')} parameters, ${here.megabytes.toFixed(0)} MB of memory`,
     },
   ];
+}
+
+function goalOf(bound: number | undefined, ratio: number | null): string {
+  if (bound === undefined) return 'reported';
+  return ratio === null ? 'reported; native is not here to compare with' : `<= ${bound} x native`;
 }
