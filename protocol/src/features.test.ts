@@ -41,6 +41,13 @@ it('plans of before these kinds keep their hashes', () => {
   );
 });
 
+it('a number of a table may be scaled, and nothing is filled in where it is not', () => {
+  for (const scale of [{}, { mean: -3 }, { std: 0.5 }, { mean: 290, std: 27 }]) {
+    const features = { ...table, label: { ...table.label, ...scale } };
+    expect(parse(features).features).toEqual(features);
+  }
+});
+
 it('a series takes every row and leaves the label as it is, unless the plan says otherwise', () => {
   expect(parse(series).features).toEqual({
     ...series,
@@ -79,6 +86,16 @@ describe('features are refused, naming field, rule and value, with', () => {
       'labels of no spread',
       { ...series, label: { ...series.label, std: 0 } },
       /features\.label\.std must be > 0, got 0/,
+    ],
+    [
+      'a number of no spread',
+      { ...table, label: { ...table.label, mean: 1, std: 0 } },
+      /features\.label\.std must be > 0, got 0/,
+    ],
+    [
+      'a mean of classes',
+      { ...table, label: { ...text.label, mean: 1 } },
+      /features\.label has unknown field "mean"/,
     ],
     ['a series twice', { ...series, columns: [column, column] }, /features\.columns names a column twice/],
     [

@@ -59,7 +59,17 @@ const Image = Closed({
 const Table = Closed({
   kind: Type.Literal('table'),
   columns: Columns,
-  label: Type.Union([ClassLabel, Closed({ name: ColumnName, kind: Type.Literal('number') }), FeaturesLabel]),
+  label: Type.Union([
+    ClassLabel,
+    /** (y - mean) / std; missing: 0 and 1. No defaults, or plans without them would change their hash. */
+    Closed({
+      name: ColumnName,
+      kind: Type.Literal('number'),
+      mean: Type.Optional(Finite),
+      std: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+    }),
+    FeaturesLabel,
+  ]),
 });
 
 /** Rows in time order; one example is a window of consecutive rows, and what a column says some rows later. */

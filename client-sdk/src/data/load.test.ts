@@ -155,7 +155,14 @@ describe('CSV files', () => {
       columns: [{ name: 'a', transform: { kind: 'identity' } }],
       label: { name: 'y', kind: 'number' },
     };
-    expect([...(await loadDataset(source, numbers, root)).labels]).toEqual([-2.5, 100]);
+    const labels = async (scale: object) => {
+      const label = { name: 'y', kind: 'number', ...scale } as const;
+      return [...(await loadDataset(source, { ...numbers, label }, root)).labels];
+    };
+    expect(await labels({})).toEqual([-2.5, 100]);
+    expect(await labels({ mean: 50 })).toEqual([-52.5, 50]);
+    expect(await labels({ std: 0.5 })).toEqual([-5, 200]);
+    expect(await labels({ mean: 50, std: 25 })).toEqual([Math.fround(-2.1), 2]);
     await write('a,y', '1,1e39');
     expect(await refusal(source, numbers)).toMatch(/row 1, column "y": "1e39" is not a number/);
   });
