@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { planHash } from '@tributary/protocol';
+import { type Plan, planHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { describe, expect, it } from 'vitest';
 import { digitsPlan } from '../data/digits-plan.ts';
@@ -103,5 +103,18 @@ describe('a plan in words', () => {
     const plain = { ...plan, aggregation: { ...plan.aggregation, mode: 'plain' as const } };
     expect(Object.fromEntries(planWords(plain)).aggregation).toMatch(/^PLAIN: THE COORDINATOR SEES/);
     expect(Object.fromEntries(planWords(plan)).aggregation).toMatch(/^secure: /);
+  });
+
+  it.each([
+    [{}, /to predict: price \(a number\)$/],
+    [{ std: 27 }, /to predict: price \(a number, as \(y - 0\) \/ 27: errors are in units of 27\)$/],
+  ])('tells the unit of a number to predict: %j', (scale, words) => {
+    const column = { name: 'x', transform: { kind: 'identity' } } as const;
+    const label = { name: 'price', kind: 'number', ...scale } as const;
+    const plan: Plan = {
+      ...digitsPlan({ partners: 5 }),
+      features: { kind: 'table', columns: [column], label },
+    };
+    expect(Object.fromEntries(planWords(plan)).features).toMatch(words);
   });
 });

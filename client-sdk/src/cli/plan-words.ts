@@ -124,7 +124,9 @@ function targetWords(features: Features): string {
   if (label.kind === 'features') return 'these columns themselves';
   if (label.kind === 'class') return `${label.name} (class ${few(label.classes)})`;
   const when = features.kind === 'series' ? `, ${plural(features.horizon, 'row')} later` : '';
-  return `${label.name} (a number${when})`;
+  const { mean = 0, std = 1 } = label;
+  const unit = mean === 0 && std === 1 ? '' : `, as (y - ${mean}) / ${std}: errors are in units of ${std}`;
+  return `${label.name} (a number${when}${unit})`;
 }
 
 function columnWords({ name, transform }: Column): string {

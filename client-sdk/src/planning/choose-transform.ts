@@ -1,7 +1,7 @@
 /** A column's transform. The same constants at every partner, so none is taken from a partner's own rows. */
 import type { Column } from '@tributary/protocol';
 import type { ColumnStats } from './column-stats.ts';
-import { publicRange, rounded } from './nice-numbers.ts';
+import { publicRange, publicScale, rounded } from './nice-numbers.ts';
 
 export interface ColumnChoice {
   readonly column: Column;
@@ -42,7 +42,7 @@ export function numberColumn(stats: ColumnStats): ColumnChoice {
     );
   if ((max - min) / std > WIDE)
     return choice(
-      { kind: 'standardise', mean: mean === 0 ? 0 : rounded(mean), std: rounded(std) },
+      { kind: 'standardise', ...publicScale(mean, std) },
       'a few values lie far out: by mean and spread of the sample, rounded',
     );
   const range = publicRange(min, max);

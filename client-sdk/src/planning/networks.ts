@@ -12,8 +12,6 @@ type Layer = readonly [className: string, config: object];
 export interface Output {
   readonly units: number;
   readonly activation: 'softmax' | 'sigmoid' | 'linear';
-  /** Of a number to predict: a last layer that does not train turns values near 1 into such numbers. */
-  readonly scale?: { readonly mean: number; readonly std: number };
 }
 
 /** Rows below which a hidden layer would learn the rows by heart. */
@@ -33,26 +31,16 @@ function sequential(input: readonly number[], [first, ...rest]: readonly Layer[]
 
 const dense = (units: number, activation: string): Layer => ['Dense', { units, activation }];
 const outputLayer = ({ units, activation }: Output): Layer => dense(units, activation);
-const scaleLayer = ({ mean, std }: NonNullable<Output['scale']>): Layer => [
-  'Dense',
-  {
-    units: 1,
-    trainable: false,
-    kernel_initializer: { class_name: 'Constant', config: { value: std } },
-    bias_initializer: { class_name: 'Constant', config: { value: mean } },
-  },
-];
 
 export function tableNetwork(width: number, rows: number, output: Output): Network {
-  const last = [outputLayer(output), ...(output.scale ? [scaleLayer(output.scale)] : [])];
   if (rows < ROWS_FOR_HIDDEN)
     return {
-      topology: sequential([width], last),
+      topology: sequential([width], [outputLayer(output)]),
       why: `${output.activation === 'linear' ? 'linear' : 'logistic'} regression: ${rows} rows would teach a larger net by heart`,
     };
   const units = powerOfTwo(2 * width, 16, 128);
   return {
-    topology: sequential([width], [dense(units, 'relu'), dense(units / 2, 'relu'), ...last]),
+    topology: sequential([width], [dense(units, 'relu'), dense(units / 2, 'relu'), outputLayer(output)]),
     why: `hidden layers of ${units} and ${units / 2} units for ${width} inputs`,
   };
 }

@@ -5,6 +5,13 @@ export function rounded(value: number, digits = 2): number {
   return Number(value.toPrecision(digits));
 }
 
+/** Mean and spread to scale numbers by. The mean is rounded to a digit of the spread: years lie near 2000, not at 0. */
+export function publicScale(mean: number, std: number): { mean: number; std: number } {
+  const spread = rounded(std) || 1;
+  const step = 10 ** Math.floor(Math.log10(spread));
+  return { mean: rounded(Math.round(mean / step) * step, 12), std: spread };
+}
+
 /** 1, 2 or 5 times a power of ten, at or above `value`. @param value above 0 */
 export function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));

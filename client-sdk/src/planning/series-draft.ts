@@ -5,7 +5,7 @@ import { widthOf } from './draft.ts';
 import { type Finding, finding, named, sampleProblem } from './finding.ts';
 import { inputsOf, reasonsOf } from './inputs.ts';
 import { seriesNetwork } from './networks.ts';
-import { rounded } from './nice-numbers.ts';
+import { numberLabel } from './number-label.ts';
 import type { TableSample } from './read-table.ts';
 import { disclosure, sampleFindings } from './sample-findings.ts';
 
@@ -45,7 +45,7 @@ export function seriesDraft(
   const window = rows >= 20 * WINDOW ? WINDOW : Math.max(2, Math.floor(rows / 20));
   const examples = rows - window;
   const network = seriesNetwork(window, widthOf(inputs.columns), examples);
-  const { mean, std } = found.stats;
+  const number = numberLabel(label, found.stats);
   return {
     task: 'forecast',
     taskWhy: options.task ? 'as --task says' : `${named([time?.stats.name ?? ''])} tells the time`,
@@ -61,7 +61,7 @@ export function seriesDraft(
       horizon: 1,
       stride: 1,
       ...(group ? { group: group.stats.name } : {}),
-      label: { name: label.name, kind: 'number', mean: rounded(mean), std: rounded(std) || 1 },
+      label: number.label,
     },
     network,
     net: 'recurrent',
@@ -80,13 +80,13 @@ export function seriesDraft(
             ),
           ]
         : []),
-      disclosure('names and ranges'),
+      disclosure("names, ranges and the label's mean and spread"),
     ],
     why: {
       ...reasonsOf(inputs),
       'features.window': 'rows in time order that one example sees',
       'features.horizon': 'rows from the last one of the window to the one that is forecast',
-      'features.label': `${label.why}; mean and spread of the sample, rounded`,
+      ...number.why,
       ...(group ? { 'features.group': 'a guess: no window crosses from one value to the next' } : {}),
     },
   };

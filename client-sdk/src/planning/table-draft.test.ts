@@ -29,7 +29,7 @@ describe('a column of a sample', () => {
     [
       'with a few far values to both sides',
       (at: number) => (at === 7 ? 4000 : at === 9 ? -4000 : (at % 11) - 5),
-      { kind: 'standardise', mean: -0.075, std: 400 },
+      { kind: 'standardise', mean: 0, std: 400 },
     ],
     [
       'of few words',
@@ -155,27 +155,17 @@ describe('the label', () => {
     expect(rulesOf(draft)).toEqual(['label-missing', 'uneven-classes', 'rare-classes', 'disclosure']);
   });
 
-  it('of large numbers is scaled by a last layer that does not train', async () => {
-    const draft = await draftOf(csv('x,price', 200, (at) => [noise(at), 250 + (at % 90) + 0.5]));
-    expect(draft.network.topology.config).toMatchObject({
-      layers: [
-        { config: { units: 1 } },
-        {
-          config: {
-            trainable: false,
-            kernel_initializer: { config: { value: 27 } },
-            bias_initializer: { config: { value: 290 } },
-          },
-        },
-      ],
-    });
-  });
-
-  it('whose squares a masked update cannot hold is refused, with what to divide by', async () => {
-    const prices = csv('x,price', 200, (at) => [noise(at), 250_000 + 1000 * (at % 90) + 0.5]);
-    await expect(draftOf(prices)).rejects.toMatchObject({
-      remedy: expect.stringContaining('Divide the column by 100000'),
-    });
+  it.each([
+    ['prices', (at: number) => 250_000 + 1000 * (at % 90) + 0.5, 290_000, 27_000],
+    ['years of a short while', (at: number) => 1950 + (at % 12), 1955, 3.4],
+  ])('of %s is scaled by rounded constants, and the plan says the unit', async (_, cell, mean, std) => {
+    const content = csv('x,price', 200, (at) => [noise(at), cell(at)]);
+    const draft = await draftOf(content, { label: 'price', task: 'regress' });
+    expect(draft.features).toMatchObject({ label: { name: 'price', kind: 'number', mean, std } });
+    expect(draft.network.topology.config).toMatchObject({ layers: [{ config: { units: 1 } }] });
+    expect(draft.why['features.label']).toContain('(y - mean) / std');
+    expect(draft.why['training.metrics']).toContain(`times ${std} they are in units of "price"`);
+    expect(draft.findings.at(-1)?.message).toContain("the label's mean and spread of the sample");
   });
 });
 

@@ -13,8 +13,8 @@ import {
 } from './draft.ts';
 import { named, sampleProblem, type Task } from './finding.ts';
 import { inputsOf, reasonsOf } from './inputs.ts';
-import { autoencoderNetwork, type Network, type Output, tableNetwork } from './networks.ts';
-import { rounded } from './nice-numbers.ts';
+import { autoencoderNetwork, tableNetwork } from './networks.ts';
+import { numberLabel } from './number-label.ts';
 import type { TableSample } from './read-table.ts';
 import { disclosure, labelFindings, sampleFindings } from './sample-findings.ts';
 import { seriesDraft } from './series-draft.ts';
@@ -59,7 +59,8 @@ function predict(
   const inputs = inputsOf(path, columns, found);
   const head = classes ? classHead(classes.length) : undefined;
   const width = widthOf(inputs.columns);
-  const network = tableNetwork(width, rows, head?.output ?? scaledOutput(sample, found));
+  const network = tableNetwork(width, rows, head?.output ?? NUMBER_OUTPUT);
+  const number = numberLabel(label, found.stats);
   return {
     task,
     taskWhy: why,
@@ -71,7 +72,7 @@ function predict(
     features: {
       kind: 'table',
       columns: [...inputs.columns],
-      label: classes ? { name: label.name, kind: 'class', classes } : { name: label.name, kind: 'number' },
+      label: classes ? { name: label.name, kind: 'class', classes } : number.label,
     },
     network,
     net: /regression/.test(network.why) ? 'plain' : 'mlp',
@@ -80,20 +81,14 @@ function predict(
     findings: [
       ...sampleFindings(sample, columns),
       ...labelFindings(found, classes ? 'class' : 'number'),
-      disclosure('names, ranges and categories'),
+      disclosure(
+        classes
+          ? 'names, ranges and categories'
+          : "names, ranges, categories and the label's mean and spread",
+      ),
     ],
-    why: {
-      ...reasonsOf(inputs),
-      'features.label': label.why,
-      ...(classes ? {} : { [`model.topology.config.layers.${layersOf(network) - 1}`]: SCALE_WHY }),
-    },
+    why: { ...reasonsOf(inputs), ...(classes ? { 'features.label': label.why } : number.why) },
   };
-}
-
-const SCALE_WHY = "does not train: gives numbers near 1 the label's mean and spread, rounded";
-
-function layersOf({ topology }: Network): number {
-  return (topology.config as { layers: readonly unknown[] }).layers.length;
 }
 
 function rebuild(
@@ -133,20 +128,4 @@ function withLabel(columns: readonly Described[], rows: readonly ColumnRow[], la
 function requireSome({ path, rows }: TableSample, columns: readonly Described[]): void {
   if (columns.every(({ role }) => role.kind === 'empty'))
     throw sampleProblem(`${path}: every cell of its ${rows} rows is empty.`, 'Pass a sample with values.');
-}
-
-/** A summed loss in the masked vector is below this (PROTOCOL.md 6.5: 47 bits, 16 of them behind the point). */
-const LARGEST_LOSS = 2 ** 31;
-
-/** The label enters the loss as it is. @throws data-invalid when its squares, summed over the rows, have no room */
-function scaledOutput({ path, rows }: TableSample, { stats }: Described): Output {
-  const std = rounded(stats.std);
-  if (2 * rows * std ** 2 >= LARGEST_LOSS) {
-    const unit = 10 ** Math.ceil(Math.log10(std));
-    throw sampleProblem(
-      `${path}: the label ${named([stats.name])} spreads by ${std}: its squared error over ${rows} rows does not fit a masked update.`,
-      `Divide the column by ${unit}, in the sample and at every partner, and run \`tributary plan init\` again.`,
-    );
-  }
-  return { ...NUMBER_OUTPUT, scale: { mean: stats.mean === 0 ? 0 : rounded(stats.mean), std } };
 }

@@ -81,7 +81,7 @@ function trialFindings(
         'error',
         'loss-overflow',
         `The loss ${before.toPrecision(3)}, times ${weight} rows, does not fit a masked update.`,
-        'Make what is predicted smaller: divide the label, in the sample and at every partner.',
+        'Make what is predicted smaller: give features.label a mean and a std, so that its values are near 1.',
       ),
     );
   if (after >= before)
