@@ -1,5 +1,7 @@
 /** Real programs that do what they must not, each in a mode of fixtures/program.js. */
 import { describe, expect, it } from 'vitest';
+import { cancerPlan } from '../../data/cancer-plan.ts';
+import { momentsPlan } from '../../moments/plan.ts';
 import { createHarness, plan, refusal, task, times } from './fixtures/harness.ts';
 
 const { start, log } = createHarness();
@@ -8,6 +10,7 @@ describe('a program that does not start', () => {
   it.each([
     ['nameless', {}, /said hello: name must match pattern/],
     ['other-protocol', {}, /speaks "tributary-trainer\/2", this node tributary-trainer\/1/],
+    ['boasting', {}, /said hello: capabilities\.0 must match pattern/],
     ['mute', { times: { ...times, hello: 200 } }, /no hello within 0.2 s/],
     ['early-exit', {}, /ended with exit code 7/],
     ['chatty', {}, /"Loading torch ...", which is not JSON; only messages/],
@@ -22,6 +25,35 @@ describe('a program that does not start', () => {
     const error = await refusal(start(mode, options));
     expect(error).toMatchObject({ code: 'training-failed', message: expect.stringMatching(message) });
     expect(error.remedy).toContain('TRAINER.md');
+  });
+});
+
+describe('a plan that adds up (PROTOCOL.md 5.8)', () => {
+  const adds = { ...task, plan: momentsPlan(cancerPlan({ partners: 3 })) };
+
+  it.each(['train', 'evaluate'] as const)(
+    'is not put to a program that may not know it: %s',
+    async (kind) => {
+      const trainer = await start('honest');
+      const error = await refusal(trainer[kind](adds));
+      expect(error).toMatchObject({
+        code: 'plan-invalid',
+        message: expect.stringMatching(/^model layer "moments.*trainer "fixture" does not list .* "moments"/),
+        remedy: expect.stringContaining('capabilities: ["moments"]'),
+      });
+      expect(await trainer.train(task)).toMatchObject({ samples: 10 });
+    },
+  );
+
+  it('is put to one that says so, if it is one sum over all rows', async () => {
+    const trainer = await start('adds');
+    // It was asked, and answers as to any plan.
+    expect((await refusal(trainer.train(adds))).message).toMatch(/metrics "accuracy", the plan has ""/);
+    const twice = { ...adds, plan: { ...adds.plan, rounds: 2 } };
+    expect(await refusal(trainer.train(twice))).toMatchObject({
+      code: 'plan-invalid',
+      message: expect.stringContaining('rounds 1 and epochs 1, not 2 and 1'),
+    });
   });
 });
 

@@ -8,7 +8,15 @@ import type { DataSource } from '../../data/dataset.ts';
 import type { EvaluationTask, Trainer, TrainingTask } from '../port.ts';
 import { createTaskQueue } from '../task-queue.ts';
 import { createExchange, readModel, writeModel } from './exchange.ts';
-import { type Answer, checkAnswer, type Evaluated, misbehaved, quote, type Trained } from './messages.ts';
+import {
+  type Answer,
+  checkAnswer,
+  checkCapable,
+  type Evaluated,
+  misbehaved,
+  quote,
+  type Trained,
+} from './messages.ts';
 import { type ProgramTimes, startProgram, type TrainerProgram } from './program.ts';
 
 export interface ExternalTrainerOptions {
@@ -75,6 +83,7 @@ export async function createExternalTrainer(options: ExternalTrainerOptions): Pr
   ): Promise<{ answer: Answer; output: string }> {
     const { signal, plan } = task;
     if (!program.alive) await restart();
+    checkCapable(program.hello, plan);
     const { weights, output } = exchange.pathsOf(id);
     await writeModel(weights, task.weights);
     signal?.throwIfAborted();

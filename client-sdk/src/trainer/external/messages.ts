@@ -2,6 +2,7 @@
 import { Closed, Count, type Plan, TributaryError, validate } from '@tributary/protocol';
 import Type, { type Static } from 'typebox';
 import type { DataSource } from '../../data/dataset.ts';
+import { checkMoments, momentsLayerOf } from '../model/moments-checks.ts';
 
 export const TRAINER_PROTOCOL = 'tributary-trainer/1';
 
@@ -53,6 +54,10 @@ const PROGRAM_MESSAGES = {
     name: Type.String({ pattern: '^[a-z0-9._-]{1,32}$' }),
     version: Type.String({ pattern: '^[A-Za-z0-9._+-]{1,64}$' }),
     speed: Type.Optional(Type.Enum(['slow', 'medium', 'fast'])),
+    /** What not every program can do. Unknown words are let through: a later node may know them. */
+    capabilities: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), { maxItems: 32, uniqueItems: true }),
+    ),
   }),
   progress: Closed({
     type: Type.Literal('progress'),
@@ -126,6 +131,26 @@ export function misbehaved(what: string): TributaryError {
 /** Something of the program's in a message of ours: on one line, cut. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 97)}...` : text);
+}
+
+/**
+ * A program that trains as `plan.training` says would answer a plan that adds up (PROTOCOL.md 5.8) with nonsense that
+ * nobody notices in a masked sum. @throws plan-invalid, before the program hears of the plan
+ */
+export function checkCapable({ name, capabilities = [] }: Hello, plan: Plan): void {
+  const layer = momentsLayerOf(plan);
+  if (!layer) return;
+  if (!capabilities.includes('moments'))
+    throw new TributaryError(
+      'plan-invalid',
+      `model layer "${layer.name}": Moments adds up and trains nothing, and trainer ${quote(name)} does not list the capability "moments".`,
+      {
+        remedy:
+          'Take `trainer` out of node.yaml while this plan runs, or teach the program PROTOCOL.md 5.8 and ' +
+          'let its hello say capabilities: ["moments"] (client-sdk/TRAINER.md).',
+      },
+    );
+  checkMoments(plan);
 }
 
 /** Against the plan and, where JSON cannot say it, against sense. @throws data-invalid, training-failed */
