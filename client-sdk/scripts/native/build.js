@@ -27,7 +27,7 @@ export async function buildAddon(folder, tfjsNode) {
         ? 'The end of the compiler output is above.'
         : "Node's headers are not here and could not be downloaded: install Node from its official archive, which has " +
             'include/node, or name a folder that has it: npm run native --nodedir=FOLDER',
-      tail(output),
+      tail(output.replace(/^(?:node-pre-gyp|gyp|Failed to execute) .*\n?/gm, '')),
     );
   for (const left of ['build', 'deps/include'])
     rmSync(join(tfjsNode, left), { recursive: true, force: true });

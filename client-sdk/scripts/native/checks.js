@@ -53,7 +53,7 @@ async function checkTools(needsPip) {
   for (const [name, command] of tools)
     if (!(await run(command)).ok)
       throw new Failure(
-        `${name} is missing or too old: \`${command.slice(0, 3).join(' ')}\` fails.`,
+        `${name} is missing, too old or broken.`,
         name === 'pip'
           ? `${TOOLS}. Or bring the wheel yourself: npm run native -- --wheel FILE`
           : `${TOOLS}. ${TRAIN_ON_WASM}`,

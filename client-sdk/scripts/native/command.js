@@ -29,8 +29,10 @@ export function stopCommands() {
  */
 export function run([program = '', ...args], { cwd, env, timeout = 1800 } = {}) {
   return new Promise((done) => {
-    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, timeout: timeout * 1000 });
+    const child = spawn(program, args, { cwd, env: { ...process.env, ...env } });
     running.add(child);
+    // Not spawn's own timeout: it keeps the process waiting for a program that was not found.
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout * 1000);
     let output = '';
     let stdout = '';
     child.stdout.on('data', (text) => {
@@ -42,6 +44,7 @@ export function run([program = '', ...args], { cwd, env, timeout = 1800 } = {}) 
     });
     const end = (/** @type {boolean} */ ok) => {
       running.delete(child);
+      clearTimeout(timer);
       done({ ok, output, stdout });
     };
     child.on('error', (error) => {

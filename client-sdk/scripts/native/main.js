@@ -43,7 +43,8 @@ const seconds = () => Math.round((performance.now() - started) / 1000);
 const say = (/** @type {string} */ line) => {
   if (!json) process.stdout.write(`[${String(seconds()).padStart(3)} s] ${line}\n`);
 };
-const discard = (/** @type {string} */ path) => rmSync(path, { recursive: true, force: true });
+const discard = (/** @type {string} */ path) =>
+  rmSync(path, { recursive: true, force: true, maxRetries: 8, retryDelay: 250 });
 
 async function install() {
   for (const folder of abandoned()) discard(folder);
@@ -83,11 +84,6 @@ function remove() {
     discard(path);
     say(`Removed ${path}`);
   }
-  try {
-    rmdirSync(cache);
-  } catch {
-    // It was not there, or somebody keeps other things in it.
-  }
   if (there.length === 0) say('There was nothing to remove.');
   return { action: 'removed', removed: there };
 }
@@ -101,7 +97,14 @@ function fail(error) {
   process.exitCode = 1;
 }
 
-process.on('exit', () => discard(staging));
+process.on('exit', () => {
+  discard(staging);
+  try {
+    rmdirSync(cache);
+  } catch {
+    // It is not there, or not empty.
+  }
+});
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
   process.on(signal, () => {
     stopCommands();

@@ -51,8 +51,10 @@ export async function installPackages(folder) {
   shareEngine(folder);
 }
 
-/** tfjs-core and its companions must be one instance, that of the project. */
-/** @param {string} folder */
+/**
+ * tfjs-core and its companions must be one instance, that of the project.
+ * @param {string} folder
+ */
 function shareEngine(folder) {
   const scope = 'node_modules/@tensorflow';
   for (const name of readdirSync(join(folder, scope))) {
