@@ -11,9 +11,9 @@ export type SpeedClass = 'slow' | 'medium' | 'fast';
 export const SPEED_CLASSES: {
   readonly [Speed in SpeedClass]: { readonly from: number; readonly gflops: number };
 } = {
-  slow: { from: 0, gflops: 2 },
-  medium: { from: 5, gflops: 15 },
-  fast: { from: 40, gflops: 60 },
+  slow: { from: 0, gflops: 3 },
+  medium: { from: 10, gflops: 40 },
+  fast: { from: 100, gflops: 200 },
 };
 
 export const EngineReport = Closed({

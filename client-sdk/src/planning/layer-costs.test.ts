@@ -1,4 +1,4 @@
-import { parsePlan } from '@tributary/protocol';
+import { parsePlan, SPEED_CLASSES } from '@tributary/protocol';
 import { describe, expect, it, test } from 'vitest';
 import { buildModel } from '../trainer/model/topology.ts';
 import { namedWeights, readWeights } from '../trainer/model/weights.ts';
@@ -119,7 +119,7 @@ test('an estimate: time from work, memory from copies, bytes from the protocol',
   expect(costs.work).toBe(56 * (3 * 900 * 2 + 100));
   // Batches of 10, and 4 ms beside the arithmetic of each.
   expect(costs.steps).toBe(180);
-  expect(costs.seconds.slow).toBeCloseTo(costs.work / 2e9 + 180 * 0.004, 9);
+  expect(costs.seconds.slow).toBeCloseTo(costs.work / (SPEED_CLASSES.slow.gflops * 1e9) + 180 * 0.004, 9);
   expect(costs.seconds.medium).toBeLessThan(costs.seconds.slow);
   expect(costs.seconds.fast).toBeLessThan(costs.seconds.medium);
   expect(costs.parameters).toBe(31);

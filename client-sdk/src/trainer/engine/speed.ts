@@ -2,12 +2,12 @@
  * How fast an engine trains, as one of three classes: enough to tell an operator why a round takes its time, too coarse
  * to tell anything about a partner's data.
  */
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { SPEED_CLASSES, type SpeedClass } from '@tributary/protocol';
 import type { Engine } from './port.ts';
 
-/** Two layers of 3 x 3 filters on square images. */
-const NET = { size: 24, channels: [8, 24, 24] } as const;
+/** A layer of 3 x 3 filters on square images, wide enough that arithmetic outweighs the calls. */
+const LAYER = { size: 16, from: 32, to: 64 } as const;
 const BATCH = 8;
 const STEPS = 3;
 /** A single image that takes longer says all that there is to say: milliseconds. */
@@ -18,43 +18,38 @@ const SLOW = 50;
  * multiplications and additions, once forwards and twice backwards.
  */
 export function measureGflops({ tf }: Engine): number {
-  const filters = [0, 1].map((i) => {
-    const shape = [3, 3, NET.channels[i]!, NET.channels[i + 1]!];
-    return tf.tidy(() => tf.variable(tf.randomUniform(shape, -0.1, 0.1))) as Variable;
-  });
+  const { size, from, to } = LAYER;
+  const filter = wave(tf, [3, 3, from, to], 0.1);
   const step = (batch: number): number => {
+    const images = wave(tf, [batch, size, size, from], 1);
     const started = performance.now();
     tf.tidy(() => {
-      const images = tf.randomUniform([batch, NET.size, NET.size, NET.channels[0]]);
-      const { grads } = tf.variableGrads(() => {
-        const hidden = filters.reduce<Tensor>(
-          (input, filter) => tf.relu(tf.conv2d(input as never, filter as never, 1, 'same')),
-          images,
-        );
-        return tf.mean(tf.square(hidden));
-      });
-      for (const gradient of Object.values(grads)) gradient.dataSync();
+      const gradients = tf.grads((x, w) =>
+        tf.mean(tf.square(tf.relu(tf.conv2d(x as Tensor4D, w as Tensor4D, 1, 'same')))),
+      )([images, filter]);
+      for (const gradient of gradients) gradient.dataSync();
     });
+    images.dispose();
     return performance.now() - started;
   };
+  const gflops = (batch: number, milliseconds: number): number =>
+    (3 * 2 * 9 * batch * size ** 2 * from * to) / milliseconds / 1e6;
   try {
     const single = step(1);
-    if (single > SLOW && step(1) > SLOW) return flops(1) / single / 1e6;
-    return flops(BATCH) / Math.min(...Array.from({ length: STEPS }, () => step(BATCH))) / 1e6;
+    if (single > SLOW && step(1) > SLOW) return gflops(1, single);
+    return gflops(BATCH, Math.min(...Array.from({ length: STEPS }, () => step(BATCH))));
   } finally {
-    for (const filter of filters) filter.dispose();
+    filter.dispose();
   }
 }
 
-function flops(batch: number): number {
-  const [input, ...outputs] = NET.channels;
-  let from: number = input;
-  let sum = 0;
-  for (const to of outputs) {
-    sum += 3 * 2 * 9 * batch * NET.size ** 2 * from * to;
-    from = to;
-  }
-  return sum;
+/** Numbers of both signs. Drawing random ones would take longer than the steps. */
+function wave(tf: Engine['tf'], shape: number[], height: number): Tensor {
+  const length = shape.reduce((product, size) => product * size, 1);
+  return tf.tensor(
+    Float32Array.from({ length }, (_, i) => height * Math.sin(i)),
+    shape,
+  );
 }
 
 export function speedClassOf(gflops: number): SpeedClass {
