@@ -121,6 +121,43 @@ const CASES: { readonly [name: string]: { data: typeof CSV | typeof IDX; plan: P
       ['Dense', { units: 1, activation: 'sigmoid' }],
     ]),
   },
+  'strided depthwise convolutions, batch normalisation and average pooling': {
+    data: IDX,
+    plan: planOf(image, { ...adam, ...crossEntropy }, [
+      ['Conv2D', { filters: 4, kernel_size: 3, batch_input_shape: [null, IMAGE, IMAGE, 1] }],
+      ['BatchNormalization', {}],
+      ['DepthwiseConv2D', { kernel_size: 3, strides: 2, padding: 'same', activation: 'relu' }],
+      ['AveragePooling2D', { pool_size: [2, 2], padding: 'same' }],
+      ['Flatten', {}],
+      ['Dense', { units: 3, activation: 'softmax' }],
+    ]),
+  },
+  'a GRU both ways on a series': {
+    data: CSV,
+    plan: planOf(series, { ...adam, loss: 'meanSquaredError' }, [
+      [
+        'Bidirectional',
+        {
+          layer: { class_name: 'GRU', config: { units: 6, reset_after: false, ...glorot } },
+          merge_mode: 'concat',
+          batch_input_shape: [null, 6, 2],
+        },
+      ],
+      ['Dense', { units: 1 }],
+    ]),
+  },
+  'a Transformer encoder on words': {
+    data: CSV,
+    plan: planOf(text, { ...adam, loss: 'binaryCrossentropy', metrics: ['accuracy'] }, [
+      [
+        'PositionalEmbedding',
+        { input_dim: 51, output_dim: 8, input_length: 8, mask_zero: true, batch_input_shape: [null, 8] },
+      ],
+      ['TransformerEncoder', { num_heads: 2, ff_dim: 16, activation: 'gelu' }],
+      ['GlobalAveragePooling1D', {}],
+      ['Dense', { units: 1, activation: 'sigmoid' }],
+    ]),
+  },
 };
 
 async function taskOf(plan: Plan): Promise<TrainingTask> {
