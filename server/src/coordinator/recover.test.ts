@@ -65,4 +65,28 @@ describe('recovering a run', () => {
     expect(again).toMatchObject({ seq: 3, state: { attempts: 2 } });
     expect(await store.journal(world.state.id)).toEqual([]);
   });
+
+  it('goes on with no attempt whose later history is lost: it could freeze a second survivor set', async () => {
+    const world = createWorld(4);
+    world.open();
+    world.settle((input) => input.type === 'agree');
+    expect(world.state.stage).toMatchObject({ kind: 'attempt', open: { secagg: { phase: 'agree' } } });
+    const store = await stored(
+      world,
+      world.journal.map(({ input }) => input),
+    );
+    const last = world.journal.length;
+    const damaged: Store = {
+      ...store,
+      journal: async (id) =>
+        (await store.journal(id)).map((entry) =>
+          entry.seq === last ? { ...entry, stateHash: 'f'.repeat(64) } : entry,
+        ),
+    };
+    const [run] = await recoverRuns({ ...context, store: damaged, log });
+    expect(run).toMatchObject({ state: { attempts: 1, stage: { kind: 'gathering' } } });
+    // Nor does the start after that one.
+    const [again] = await recoverRuns({ ...context, store, log });
+    expect(again).toMatchObject({ seq: last, state: { attempts: 1, stage: { kind: 'gathering' } } });
+  });
 });

@@ -10,6 +10,7 @@ import {
   stateHash,
   step,
   updatesOf,
+  voidAttempt,
 } from '../round/index.ts';
 import type { RunRow, Spool, Store } from '../storage/ports.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
@@ -41,7 +42,7 @@ async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun
     if (!next) {
       log.error({ run: row.id, seq: entry.seq }, 'the journal does not replay: the open attempt is void');
       seq = entries.at(-1)!.seq;
-      state = { ...state, attempts: state.attempts + opened(entries.slice(index)) };
+      state = withoutAttempt({ ...state, attempts: state.attempts + opened(entries.slice(index)) });
       const snapshot = { run: row.id, seq, machine: MACHINE_VERSION, state };
       await store.commit({ epoch: await store.epoch(), snapshots: [snapshot] });
       break;
@@ -78,6 +79,12 @@ async function damagedUpdates({ state }: LiveRun, spool: Spool): Promise<string[
   for (const { member, sha256 } of updatesOf(secagg))
     if (!(await spool.holds(secagg.attempt, member, sha256))) damaged.push(member);
   return damaged;
+}
+
+/** What came after the damage may have frozen and signed a list: gone on with, the attempt could get a second one. */
+function withoutAttempt(state: RunState): RunState {
+  if (state.stage.kind !== 'attempt' && state.stage.kind !== 'summing') return state;
+  return voidAttempt(state, state.stage.open, 'storage-failed', 'The journal is damaged.').state;
 }
 
 /** Attempts that were announced: their numbers must not be used again, or nodes refuse them as stale. */

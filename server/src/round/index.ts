@@ -3,6 +3,7 @@ export { gather, select, waitingFor } from './gathering.ts';
 export type { Effect, Invitee, RoundContext, RoundInput, SumResult, Transcript } from './io.ts';
 export { step } from './machine.ts';
 export { requireAwaitedUpdate } from './members.ts';
+export { voidAttempt } from './outcome.ts';
 export { openAttemptOf, outstanding, updatesOf } from './outstanding.ts';
 export { judgePatience, noteProgress, type Patience, startPatience } from './patience.ts';
 export { answered, quorum } from './quorum.ts';
