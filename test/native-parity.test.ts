@@ -124,7 +124,8 @@ const CASES: { readonly [name: string]: { data: typeof CSV | typeof IDX; plan: P
   'strided depthwise convolutions, batch normalisation and average pooling': {
     data: IDX,
     plan: planOf(image, { ...adam, ...crossEntropy }, [
-      ['Conv2D', { filters: 4, kernel_size: 3, batch_input_shape: [null, IMAGE, IMAGE, 1] }],
+      // A bias before the normalisation has no gradient but rounding errors, which Adam would blow up.
+      ['Conv2D', { filters: 4, kernel_size: 3, use_bias: false, batch_input_shape: [null, IMAGE, IMAGE, 1] }],
       ['BatchNormalization', {}],
       ['DepthwiseConv2D', { kernel_size: 3, strides: 2, padding: 'same', activation: 'relu' }],
       ['AveragePooling2D', { pool_size: [2, 2], padding: 'same' }],
