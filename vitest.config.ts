@@ -2,10 +2,19 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{protocol,server,client-sdk}/src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      // Their files share one load of the modules; an engine, of which a process has one, is in neither.
+      {
+        extends: true,
+        test: { name: 'core', include: ['{protocol,server}/src/**/*.test.ts'], isolate: false },
+      },
+      {
+        extends: true,
+        test: { name: 'node', include: ['client-sdk/src/**/*.test.ts', 'test/**/*.test.ts'] },
+      },
+    ],
   },
 });

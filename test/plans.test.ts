@@ -27,6 +27,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClients, ended, type TestClients } from './support/clients.ts';
 import { startTestCoordinator, type TestCoordinator } from './support/coordinator.ts';
 
+/** CI trains them on native TensorFlow too. */
+const ENGINE = process.env.TRIBUTARY_REQUIRE_NATIVE === '1' ? 'native' : 'wasm';
+
 const PARTNERS = 3;
 const SPLITS = {
   digits: splitDigits,
@@ -98,7 +101,7 @@ describe.each<[string, DataSource, readonly Trial[]]>([
     clients = createClients(coordinator);
     trainers = await Promise.all(
       Array.from({ length: PARTNERS }, (_, partner) =>
-        createTfjsTrainer({ data, folder: home(partner), engine: 'wasm' }),
+        createTfjsTrainer({ data, folder: home(partner), engine: ENGINE }),
       ),
     );
     await clients.gather(PARTNERS, (partner) => ({ trainer: trainers[partner]! }));
