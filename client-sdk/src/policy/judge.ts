@@ -1,5 +1,6 @@
 /** A policy's word on a plan: the same judge when a run is proposed and again at every announcement. */
 import { type Crypto, type ErrorCode, type Plan, planHash, topologyHash } from '@tributary/protocol';
+import { addsUp } from '../trainer/model/moments-checks.ts';
 import type { AllowedPlan, PartnerPolicy, Policy } from './policy.ts';
 
 export interface PlanHashes {
@@ -31,7 +32,7 @@ export type Verdict = { readonly verdict: 'allow' } | { readonly verdict: 'ask' 
 /** Default deny: a plan is allowed only where no rule says no and the rule `plans` says yes. */
 export function judge(policy: Policy, plan: Plan, hashes: PlanHashes, approvals: Approvals): Verdict {
   const limits = policy.role === 'partner' ? judgeLimits(policy, plan) : null;
-  return limits ?? judgePlan(policy.plans, hashes, approvals);
+  return limits ?? judgePlan(policy.plans, hashes, approvals, addsUp(plan));
 }
 
 const OWNER = 'Only the owner of this node can change its policy';
@@ -78,7 +79,12 @@ function judgeLimits(policy: PartnerPolicy, plan: Plan): Refusal | null {
   return null;
 }
 
-function judgePlan(plans: Policy['plans'], { plan, topology }: PlanHashes, approvals: Approvals): Verdict {
+function judgePlan(
+  plans: Policy['plans'],
+  { plan, topology }: PlanHashes,
+  approvals: Approvals,
+  adds: boolean,
+): Verdict {
   const decision = approvals.get(plan);
   if (decision === 'refused')
     return refuse(
@@ -89,8 +95,15 @@ function judgePlan(plans: Policy['plans'], { plan, topology }: PlanHashes, appro
   if (plans === 'any') return { verdict: 'allow' };
   if (plans === 'ask') return decision === 'approved' ? { verdict: 'allow' } : { verdict: 'ask' };
   const listed = (entry: AllowedPlan): boolean =>
-    'plan' in entry ? entry.plan === plan : entry.topology === topology;
+    'plan' in entry ? entry.plan === plan : entry.topology === topology && !adds;
   if (plans.some(listed)) return { verdict: 'allow' };
+  if (adds)
+    return refuse(
+      'plans',
+      plan,
+      `plans does not list plan ${plan}, which adds up columns, exactly: its topology says nothing about which. ` +
+        `${OWNER}: it can list its plan hash, or say \`plans: ask\`.`,
+    );
   const allows = plans.length === 0 ? 'allows no plan' : `lists ${plans.length}, not this one`;
   return refuse(
     'plans',

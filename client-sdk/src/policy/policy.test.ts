@@ -84,6 +84,23 @@ describe('judge', () => {
     expect(judge(byTopology, other, otherHashes, NONE)).toEqual({ verdict: 'allow' });
   });
 
+  test('a listed topology does not cover plans that add up: it says nothing about their columns', () => {
+    const topology = {
+      class_name: 'Sequential',
+      config: { layers: [{ class_name: 'Moments', config: { name: 'sums', rows: 10 } }] },
+    };
+    const moments = parsePlan({ ...plan, model: { topology } });
+    const own = hashesOf(nodeCrypto, moments);
+    const byTopology = parsePolicy({ plans: [{ topology: own.topology }] }, 'partner');
+    expect(judge(byTopology, moments, own, NONE)).toMatchObject({
+      verdict: 'refuse',
+      rule: 'plans',
+      message: expect.stringMatching(/adds up columns.*list its plan hash/),
+    });
+    const byPlan = parsePolicy({ plans: [{ plan: own.plan }] }, 'partner');
+    expect(judge(byPlan, moments, own, NONE)).toEqual({ verdict: 'allow' });
+  });
+
   test('ask: asks until the owner has decided, and an approval is for one plan hash only', () => {
     const ask = parsePolicy({ plans: 'ask' }, 'partner');
     expect(judge(ask, plan, hashes, NONE)).toEqual({ verdict: 'ask' });

@@ -13,6 +13,7 @@ import {
 } from '@tributary/protocol';
 import { advertise, openAttempt } from '@tributary/protocol/secagg';
 import { judge } from '../policy/index.ts';
+import { addsUp } from '../trainer/model/moments-checks.ts';
 import { declineRun, dropAttempt } from './attempt.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
@@ -145,7 +146,8 @@ function admit(state: SessionState, announcement: Announcement, { policy }: Sess
     throw new TributaryError(code, message);
   };
   if (policy.role === 'evaluator') return refuse('forbidden', 'This node only evaluates.');
-  const sitOut = whySitOut(state.ledger, announcement.weights);
+  const runPlan = state.runs.get(announcement.run)?.plan;
+  const sitOut = whySitOut(state.ledger, announcement, runPlan !== undefined && addsUp(runPlan));
   if (sitOut) return refuse('sits-out', sitOut);
   requireNewer(state.ledger, announcement);
   const known =

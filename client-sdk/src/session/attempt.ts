@@ -2,6 +2,7 @@
 import { type ErrorCode, type ServerMessageOf, TributaryError } from '@tributary/protocol';
 import { layoutOf } from '@tributary/protocol/ring';
 import { advertise, leaveAttempt, vectorMasked } from '@tributary/protocol/secagg';
+import { addsUp } from '../trainer/model/moments-checks.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
 import { type LedgerRecord, noted, whySitOut } from './ledger.ts';
@@ -23,7 +24,7 @@ export function progressed(state: SessionState, id: string, done: number): Step 
 export function trained(state: SessionState, id: string, now: number, context: SessionContext): Step {
   const live = attemptOf(state, id);
   if (live?.work !== 'training') return { state, effects: [] };
-  const sitOut = whySitOut(state.ledger, live.secagg.announcement.weights);
+  const sitOut = whySitOut(state.ledger, live.secagg.announcement, addsUp(live.plan));
   if (sitOut) return leave(state, live, 'sits-out', sitOut, now);
   const step = advertise(live.secagg, secaggContext(state, context), context.random);
   if (step.kind === 'refused') return refused(state, live, step, now);
@@ -40,7 +41,7 @@ export function trained(state: SessionState, id: string, now: number, context: S
 export function masked(state: SessionState, id: string, sha256: string, now: number): Step {
   const live = attemptOf(state, id);
   if (live?.work !== 'masking') return { state, effects: [] };
-  const sitOut = whySitOut(state.ledger, live.secagg.announcement.weights);
+  const sitOut = whySitOut(state.ledger, live.secagg.announcement, addsUp(live.plan));
   if (sitOut) return leave(state, live, 'sits-out', sitOut, now);
   const step = vectorMasked(live.secagg, sha256);
   if (step.kind === 'refused') return refused(state, live, step, now);

@@ -157,9 +157,10 @@ export function playAttempt(
   nodes: readonly TestNode[],
   scripted: TestNode,
   changes: Partial<Announcement> = {},
+  of: Plan = plan,
 ): Script {
   const ids = nodes.map(({ context }) => context.identity.id);
-  const opened = secagg.openServerAttempt(server, fieldsOf(changes), ids);
+  const opened = secagg.openServerAttempt(server, fieldsOf(changes, of), ids);
   const { attempt } = opened.state;
   let state: secagg.ServerAttempt = opened.state;
   const script: Partial<Record<ServerMessage['type'], ServerMessage>> = {};

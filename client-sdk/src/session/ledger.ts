@@ -43,6 +43,8 @@ export interface PublishedRound {
 export interface AcceptedAttempt extends SeenAttempt {
   /** Hash of the base weights. */
   readonly weights: string;
+  /** Hash of the plan. */
+  readonly plan: string;
 }
 
 /** What the records say, as far as later decisions need it. */
@@ -55,17 +57,34 @@ export interface LedgerView {
   readonly published: ReadonlyMap<string, PublishedRound>;
   /** Hashes of base weights on which a vector was sent, in whatever run. */
   readonly sent: ReadonlySet<string>;
+  /** Hashes of plans for which a vector was sent. */
+  readonly answered: ReadonlySet<string>;
 }
 
-export const EMPTY_LEDGER: LedgerView = { epoch: 0, last: new Map(), published: new Map(), sent: new Set() };
+export const EMPTY_LEDGER: LedgerView = {
+  epoch: 0,
+  last: new Map(),
+  published: new Map(),
+  sent: new Set(),
+  answered: new Set(),
+};
 
 export function readLedger(records: readonly LedgerRecord[]): LedgerView {
-  return records.reduce(noteInto, { epoch: 0, last: new Map(), published: new Map(), sent: new Set() });
+  return records.reduce(noteInto, copyOf(EMPTY_LEDGER));
 }
 
 export function noted(view: LedgerView, record: LedgerRecord): LedgerView {
-  const { epoch, last, published, sent } = view;
-  return noteInto({ epoch, last: new Map(last), published: new Map(published), sent: new Set(sent) }, record);
+  return noteInto(copyOf(view), record);
+}
+
+function copyOf({ epoch, last, published, sent, answered }: LedgerView): Growing {
+  return {
+    epoch,
+    last: new Map(last),
+    published: new Map(published),
+    sent: new Set(sent),
+    answered: new Set(answered),
+  };
 }
 
 interface Growing {
@@ -73,6 +92,7 @@ interface Growing {
   readonly last: Map<string, AcceptedAttempt>;
   readonly published: Map<string, PublishedRound>;
   readonly sent: Set<string>;
+  readonly answered: Set<string>;
 }
 
 function noteInto(view: Growing, record: LedgerRecord): Growing {
@@ -80,11 +100,15 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
   view.epoch = Math.max(view.epoch, epoch);
   switch (record.type) {
     case 'announced':
-      view.last.set(run, { run, round, attempt, epoch, weights: record.weights });
+      view.last.set(run, { run, round, attempt, epoch, weights: record.weights, plan: record.plan });
       return view;
-    case 'vector-sent':
+    case 'vector-sent': {
       view.sent.add(record.weights);
+      // Of the attempt that was announced last in its run: an older one was left before.
+      const announced = view.last.get(run);
+      if (announced) view.answered.add(announced.plan);
       return view;
+    }
     case 'published':
       view.published.set(run, { round, epoch, weights: record.weights, transcript: record.transcript });
       return view;
@@ -102,9 +126,18 @@ export function requireNewer(view: LedgerView, announcement: SeenAttempt): void 
   checkOrder({ ...seen, epoch: view.epoch }, announcement);
 }
 
-/** Why no vector may be sent on these base weights; null when one may. */
-export function whySitOut({ sent }: LedgerView, weights: string): string | null {
-  return sent.has(weights)
-    ? `This node sent a vector on base weights ${weights} already: two of them would tell the difference.`
-    : null;
+/**
+ * Why no vector may be sent on these base weights, for this plan; null when one may. What a plan that adds up asks for
+ * does not depend on the weights: from others, over other partners, the same exact sums would tell one partner's.
+ */
+export function whySitOut(
+  { sent, answered }: LedgerView,
+  { weights, plan }: { readonly weights: string; readonly plan: string },
+  addsUp: boolean,
+): string | null {
+  if (sent.has(weights))
+    return `This node sent a vector on base weights ${weights} already: two of them would tell the difference.`;
+  if (addsUp && answered.has(plan))
+    return `This node added up its rows for plan ${plan} already: two such sums would tell the difference.`;
+  return null;
 }

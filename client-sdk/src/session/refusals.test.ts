@@ -2,6 +2,7 @@
 import {
   type Announcement,
   ClientMessage,
+  hashStatement,
   identityFromSeed,
   type ServerMessage,
   sign,
@@ -9,6 +10,7 @@ import {
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { describe, expect, test } from 'vitest';
+import { hashesOf } from '../policy/index.ts';
 import {
   announceMessage,
   createNode,
@@ -26,10 +28,13 @@ import {
   RUN,
   sentOf,
   type TestNode,
+  testPlan,
 } from './fixtures.ts';
 import { type LedgerRecord, readLedger } from './ledger.ts';
 
 const identities = partnerIdentities(5);
+const hashOf = ({ announcement }: { announcement: Announcement }) =>
+  hashStatement(nodeCrypto, 'announcement', announcement);
 const nodeWith = (options: NodeOptions = {}) => createNode(identities[0]!, identities, options);
 
 function consented(options: NodeOptions = {}): TestNode {
@@ -214,6 +219,38 @@ describe('a node that was restarted', () => {
     expect(kindsOf(node.receive(announceMessage({ round: 2, weights: hash('new base') })))).toContain(
       'train',
     );
+  });
+
+  test('adds its rows up once for a plan of moments, from whatever weights another run starts', () => {
+    const moments = testPlan({
+      model: {
+        topology: {
+          class_name: 'Sequential',
+          config: { layers: [{ class_name: 'Moments', config: { name: 'sums', rows: 10 } }] },
+        },
+      },
+      rounds: 1,
+    });
+    const own = hashesOf(nodeCrypto, moments).plan;
+    const policy = { plans: [{ plan: own }, { plan: hashes.plan }] };
+    const before = [{ ...announced, plan: own }, sent];
+    const other = { run: 'run-2', weights: hash('other initial weights') };
+    const node = nodeWith({ policy, ledger: readLedger(before) });
+    node.receive({ type: 'proposal', run: 'run-2', plan: moments });
+    expectRefused(node, announceMessage(other, moments), 'sits-out', /added up its rows for plan/);
+    // Nor where two such runs go on side by side.
+    const nodes = identities.map((identity) => createNode(identity, identities, { policy }));
+    for (const run of [RUN, 'run-2'])
+      for (const each of nodes) each.receive({ type: 'proposal', run, plan: moments });
+    const late = announceMessage(other, moments);
+    nodes[0]!.receive(late);
+    playAttempt(nodes, nodes[0]!, {}, moments);
+    const effects = nodes[0]!.input({ type: 'trained', attempt: hashOf(late) });
+    expect(sentOf(effects, 'leave')).toMatchObject({ code: 'sits-out' });
+    // A plan that trains goes on from other weights.
+    const training = nodeWith({ policy, ledger: readLedger([announced, sent]) });
+    training.receive({ type: 'proposal', run: 'run-2', plan });
+    expect(kindsOf(training.receive(announceMessage(other)))).toContain('train');
   });
 
   test('does not accept an epoch below one that it has seen', () => {

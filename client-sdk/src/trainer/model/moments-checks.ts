@@ -14,6 +14,15 @@ export function momentsLayerOf({ model }: Pick<Plan, 'model'>): MomentsLayer | u
   return found && { name: String(found.config.name), rows: Number(found.config.rows ?? 1) };
 }
 
+/** Whether a node would answer with sums over its rows. A topology that cannot be read is refused before it is used. */
+export function addsUp(plan: Pick<Plan, 'model'>): boolean {
+  try {
+    return momentsLayerOf(plan) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws TributaryError plan-invalid when a plan with a `Moments` layer asks for anything but one sum over all rows */
 export function checkMoments(plan: Plan): void {
   const layer = momentsLayerOf(plan);
