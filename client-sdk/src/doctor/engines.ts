@@ -53,7 +53,7 @@ function nativeFinding(reply: Broken, wanted: boolean): Finding {
   if (absent)
     return fine(
       'native',
-      'not installed; wasm does without it, and `npm run native` brings it, several times faster',
+      'not installed; wasm does without it; `npm run native` brings it, about twice as fast on convolutional nets',
     );
   return report('native', reply.message, 'Run `npm run native` to install it anew, or take `engine: wasm`.');
 }
