@@ -8,6 +8,10 @@ export const LIMITS = {
   plan: 1024 * 1024,
   /** Model parameters: 4 bytes each on the wire, and one accumulator in memory. */
   parameters: 500_000_000,
+  /** Values that one layer gives for one row: a batch of them must fit a node's memory, beside what others give. */
+  activations: 100_000_000,
+  /** Objects and lists within each other in a plan: what reads it calls itself for each. Levels. */
+  nesting: 100,
   /** A model blob. */
   blob: 2 * 1024 * 1024 * 1024,
   /** A safetensors header; the format itself allows 100 MB, no model of ours needs one. */

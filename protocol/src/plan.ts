@@ -119,6 +119,7 @@ const EMPTY_BRANCHES = { timing: {}, aggregation: { strategy: {} } } as const;
 export function parsePlan(raw: unknown): Plan {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
     throw new TributaryError('plan-invalid', 'A plan is an object; see the example in the README.');
+  checkNesting(raw);
   const given = structuredClone(raw) as Record<string, unknown>;
   given.timing ??= { ...EMPTY_BRANCHES.timing };
   const aggregation = given.aggregation as Record<string, unknown> | undefined;
@@ -126,6 +127,20 @@ export function parsePlan(raw: unknown): Plan {
   const plan = validate(PlanSchema, Value.Default(PlanSchema, given), 'plan', 'plan-invalid');
   checkConsistency(plan);
   return plan;
+}
+
+/** Before anything calls itself for each level. A key `__proto__` would be a setting to some readers, and none to others. */
+function checkNesting(raw: object): void {
+  const open: [value: object, depth: number][] = [[raw, 1]];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [value, depth] = next;
+    if (depth > LIMITS.nesting)
+      throw new TributaryError('plan-invalid', `plan: nested more than ${LIMITS.nesting} deep.`);
+    if (Object.hasOwn(value, '__proto__'))
+      throw new TributaryError('plan-invalid', 'plan: a key is "__proto__".');
+    for (const child of Object.values(value))
+      if (typeof child === 'object' && child !== null) open.push([child, depth + 1]);
+  }
 }
 
 function checkConsistency(plan: Plan): void {

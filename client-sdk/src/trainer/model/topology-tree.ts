@@ -49,10 +49,24 @@ export function checkLayers(topology: Topology): void {
       refuse('a name is 1 to 100 letters, digits, ".", "_" or "-"');
     if (names.has(config.name)) refuse('two layers have this name');
     names.add(config.name);
+    const spelling = misspelt(config);
+    if (spelling) refuse(spelling);
     const refusal = refusalOf(className, config, first);
     if (refusal) refuse(refusal.why, refusal.instead);
     if (className !== 'InputLayer') first = false;
   }
+}
+
+/** tfjs takes away every underscore: settings that only it reads would get around the checks of what others read. */
+function misspelt(config: Json): string | undefined {
+  const seen = new Map<string, string>();
+  for (const key of Object.keys(config)) {
+    if (/__|^_|_$/.test(key)) return `there is no setting ${key}`;
+    const read = key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    if (seen.has(read)) return `${key} sets ${seen.get(read)} twice`;
+    seen.set(read, key);
+  }
+  return undefined;
 }
 
 export function isObject(value: unknown): value is Json {

@@ -5,6 +5,7 @@ import { type ModelWeights, type Plan, TributaryError } from '@tributary/protoco
 import { loadEngine } from '../engine/engine.ts';
 import type { Engine } from '../engine/port.ts';
 import { activationOf } from './heads.ts';
+import { checkActivations, withinParameterLimit } from './sizes.ts';
 import { checkModel, withoutOutputActivation } from './topology-checks.ts';
 import { checkLayers, type Json, layersIn, type Topology } from './topology-tree.ts';
 import { assertTrains } from './trial.ts';
@@ -86,7 +87,16 @@ export async function initialWeights(plan: Plan): Promise<ModelWeights> {
 
 async function deserialize(engine: Engine, topology: Topology): Promise<LayersModel> {
   try {
-    return await engine.layers.models.modelFromJSON(structuredClone(topology) as never);
+    const model = await withinParameterLimit(engine, () =>
+      engine.layers.models.modelFromJSON(structuredClone(topology) as never),
+    );
+    try {
+      checkActivations(model);
+      return model;
+    } catch (refusal) {
+      model.dispose();
+      throw refusal;
+    }
   } catch (error) {
     if (error instanceof TributaryError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

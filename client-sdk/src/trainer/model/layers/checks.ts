@@ -17,8 +17,7 @@ interface LayerRefusal {
 
 /** undefined when nothing is known against the layer. `first` tells that nothing but inputs comes before it. */
 export function refusalOf(className: string, config: Settings, first: boolean): LayerRefusal | undefined {
-  const refused = REFUSED_LAYERS[className];
-  if (refused) return refused;
+  if (Object.hasOwn(REFUSED_LAYERS, className)) return REFUSED_LAYERS[className];
   if (!TRAINABLE_LAYERS.has(className))
     return {
       why: `there is no layer class ${className} that is known to train`,
