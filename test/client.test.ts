@@ -10,7 +10,7 @@ import {
   stepTrainer,
   type TestClients,
 } from './support/clients.ts';
-import { startTestCoordinator, type TestCoordinator, testPlan } from './support/coordinator.ts';
+import { PATIENT, startTestCoordinator, type TestCoordinator, testPlan } from './support/coordinator.ts';
 import { startProxy } from './support/proxy.ts';
 
 const ROUNDS = 3;
@@ -39,6 +39,7 @@ describe('FederatedClient', () => {
         aggregation: { mode, clip: 10, weightCap: 1000 },
         cohort: { min: 4 },
         rounds: ROUNDS,
+        timing: PATIENT,
       });
       const { id } = await coordinator.startRun(plan);
       const run = await coordinator.until(id, ended);
@@ -142,7 +143,7 @@ describe('FederatedClient', () => {
       const proxy = await startProxy(coordinator.url);
       const { started } = await clients.gather(3, (index) => (index === 0 ? { url: proxy.url } : {}));
       started[0]!.client.on(at, () => proxy.cut());
-      const { id } = await coordinator.startRun(testPlan({ timing: { patience: 20, grace: 10 } }));
+      const { id } = await coordinator.startRun(testPlan({ timing: PATIENT }));
       const run = await coordinator.until(id, ended);
       expect(run.status).toBe('done');
       expect(run.history[0]).toMatchObject({ attempts: 1, dropped: [] });
@@ -198,7 +199,7 @@ describe('FederatedClient', () => {
   ] as const)('%s weights: the published model is the mean by those weights', async (weights, weightOf) => {
     await clients.gather(4);
     const aggregation = { mode: 'secure', clip: 10, weightCap: 1000, weights };
-    const { id } = await coordinator.startRun(testPlan({ aggregation, cohort: { min: 4 } }));
+    const { id } = await coordinator.startRun(testPlan({ aggregation, cohort: { min: 4 }, timing: PATIENT }));
     const run = await coordinator.until(id, ended);
     const members = [0, 1, 2, 3];
     expect(run.history[0]!.metrics.weight).toBe(members.reduce((sum, index) => sum + weightOf(index), 0));

@@ -29,7 +29,7 @@ let trainers: Trainer[];
 /** Columns of all partners' rows together. */
 let pooled: ReadonlyMap<string, readonly number[]>;
 const cancer = cancerPlan({ partners: PARTNERS });
-const plan = parsePlan({ ...cancer, timing: { patience: 20, grace: 1, maximum: 40 } });
+const plan = parsePlan({ ...cancer, timing: { patience: 20, grace: 20, maximum: 60 } });
 
 beforeAll(async () => {
   await splitCancer({ partners: PARTNERS, out: folder, force: true });

@@ -1,7 +1,13 @@
 /** One coordinator, partners that speak the protocol by hand: what is published is the sum of what was sent. */
 import { decodeSafetensors, type Identity, type Plan } from '@tributary/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PARAMETERS, startTestCoordinator, type TestCoordinator, testPlan } from './support/coordinator.ts';
+import {
+  PARAMETERS,
+  PATIENT,
+  startTestCoordinator,
+  type TestCoordinator,
+  testPlan,
+} from './support/coordinator.ts';
 import {
   type Contribution,
   type Interfere,
@@ -67,7 +73,11 @@ describe('a secure round over real sockets', () => {
     '%s: publishes the weighted mean, exact within quantisation',
     async (mode) => {
       await gather(5);
-      const plan: Plan = testPlan({ aggregation: { mode, clip: 10, weightCap: 1000 }, cohort: { min: 5 } });
+      const plan: Plan = testPlan({
+        aggregation: { mode, clip: 10, weightCap: 1000 },
+        cohort: { min: 5 },
+        timing: PATIENT,
+      });
       const { id } = await coordinator.startRun(plan);
       const run = await coordinator.until(id, ended);
       expect(run).toMatchObject({ status: 'done', round: 1 });

@@ -104,6 +104,9 @@ export async function startTestCoordinator(): Promise<TestCoordinator> {
   };
 }
 
+/** For runs in which everybody counts: on a busy machine nobody is to be taken for a straggler. */
+export const PATIENT = { patience: 20, grace: 20, maximum: 60 };
+
 /** A plan for partners that do not really train: nothing looks into its topology. */
 export function testPlan(changes: Record<string, unknown> = {}): Plan {
   return parsePlan({
