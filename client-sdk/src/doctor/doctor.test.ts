@@ -129,6 +129,13 @@ describe('node.yaml', () => {
     expect(found.slice(1).map(({ level }) => level)).toEqual(['warning', 'warning']);
   });
 
+  it('shows no row of a table that has no header', async () => {
+    writeFileSync(join(folder, 'bare.csv'), '4711;63;1.9;Meier\n4712;58;2.1;Huber\n');
+    const found = await check('data', { kind: 'csv', path: 'bare.csv', delimiter: ';' });
+    expect(found).toMatchObject([{ level: 'warning', message: expect.stringContaining('no header row') }]);
+    expect(JSON.stringify(found)).not.toMatch(/4711|Meier/);
+  });
+
   it('names data of which the head is read', async () => {
     writeFileSync(join(folder, 'a.csv'), 'x;y;z\n1;2;3\n');
     writeFileSync(join(folder, 'a.idx'), Buffer.from([0, 0, 8, 1, 0, 0, 0, 2, 7, 7]));

@@ -5,6 +5,7 @@ import { type Check, type Finding, failed, fine, warning } from '@tributary/prot
 import { parse as parseCsv } from 'csv-parse/sync';
 import type { DataSource } from '../data/dataset.ts';
 import { fileProblem, invalidData } from '../data/problems.ts';
+import { readNumber } from '../data/transforms.ts';
 import type { NodeConfig } from '../node/config.ts';
 import { type Policy, policyRemarks } from '../policy/index.ts';
 
@@ -42,7 +43,7 @@ function policyFindings(policy: Policy, file: string): Finding[] {
 async function dataFinding({ data, folder }: NodeConfig): Promise<Finding> {
   if (!data) return fine('data', 'known to your own trainer');
   try {
-    return fine('data', await describe(data, folder));
+    return await describe(data, folder);
   } catch (thrown) {
     const { message } = fileProblem('The data', thrown) as Error;
     return failed('data', message, 'Correct `data` in node.yaml, or put the file there.');
@@ -50,19 +51,27 @@ async function dataFinding({ data, folder }: NodeConfig): Promise<Finding> {
 }
 
 /** Headers only: the rows are read when a plan says what they mean. */
-async function describe(data: DataSource, folder: string): Promise<string> {
+async function describe(data: DataSource, folder: string): Promise<Finding> {
   switch (data.kind) {
     case 'csv': {
       const path = resolve(folder, data.path);
       const header = await firstLine(path, data.delimiter ?? ',');
-      return `${data.path}: CSV with ${header.length} columns (${header.slice(0, 5).join(', ')}${header.length > 5 ? ', ...' : ''})`;
+      const words = `${data.path}: CSV with ${header.length} columns`;
+      // A row of somebody, and what a doctor says is passed on to others.
+      if (header.filter((cell) => readNumber(cell) !== undefined).length > header.length / 2)
+        return warning(
+          'data',
+          `${words} and, as it seems, no header row: its first row holds numbers.`,
+          "Put a row with the columns' names first.",
+        );
+      return fine('data', `${words} (${header.slice(0, 5).join(', ')}${header.length > 5 ? ', ...' : ''})`);
     }
     case 'idx': {
       const images = await idxShape(resolve(folder, data.images));
       const labels = await idxShape(resolve(folder, data.labels));
       if (images[0] !== labels[0])
         throw invalidData(`${data.images} has ${images[0]} rows, ${data.labels} has ${labels[0]}.`);
-      return `${data.images}: IDX of ${images.join(' x ')}, with labels`;
+      return fine('data', `${data.images}: IDX of ${images.join(' x ')}, with labels`);
     }
     case 'folder': {
       const path = resolve(folder, data.path);
@@ -71,7 +80,7 @@ async function describe(data: DataSource, folder: string): Promise<string> {
       });
       const classes = entries.filter((entry) => entry.isDirectory());
       if (classes.length === 0) throw invalidData(`${path} holds no folder per class.`);
-      return `${data.path}: ${classes.length} folders, one per class`;
+      return fine('data', `${data.path}: ${classes.length} folders, one per class`);
     }
   }
 }

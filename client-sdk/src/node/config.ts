@@ -22,12 +22,13 @@ const Data = Type.Union([
 
 /** Not its own variable to give: what begins so is the node's. */
 const VARIABLE = '^(?!TRIBUTARY_)[A-Za-z_][A-Za-z0-9_]{0,99}$';
+const MAX_VALUE = 4096;
 const OwnTrainer = Closed({
   /** Program and arguments, run in the folder of node.yaml without a shell. */
   command: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 100 }),
   /** Added to the few variables that it gets. */
   env: Type.Optional(
-    Type.Record(Type.String({ pattern: VARIABLE }), Type.String({ maxLength: 4096 }), {
+    Type.Record(Type.String({ pattern: VARIABLE }), Type.String({ maxLength: MAX_VALUE }), {
       additionalProperties: false,
     }),
   ),
@@ -88,6 +89,7 @@ async function parseNodeConfig(text: string, path: string): Promise<NodeConfig> 
   } catch (thrown) {
     throw new TributaryError('malformed', `${path}: ${(thrown as Error).message.split('\n', 1)[0]}`);
   }
+  checkVariables(raw, path);
   const file = validate(NodeFile, raw, path);
   const folder = dirname(path);
   const state = resolve(folder, file.state);
@@ -101,6 +103,18 @@ async function parseNodeConfig(text: string, path: string): Promise<NodeConfig> 
   const policy = parsePolicy(file.policy, enrolment.role);
   const { name, engine = 'auto' } = file;
   return { name, state, engine, folder, policy, enrolment, ...trainingOf(file, path) };
+}
+
+/** What is wrong with a variable is said without its value: it may be a secret, and doctors and logs show errors. */
+function checkVariables(raw: unknown, path: string): void {
+  const env = (raw as { trainer?: { env?: unknown } | null } | null)?.trainer?.env ?? {};
+  const wrong = (what: string): never => {
+    throw new TributaryError('malformed', `${path}: ${what}; its value is not shown.`);
+  };
+  if (typeof env !== 'object' || Array.isArray(env)) wrong('trainer.env must be a map of names to text');
+  for (const [name, value] of Object.entries(env as object))
+    if (typeof value !== 'string' || value.length > MAX_VALUE)
+      wrong(`trainer.env.${name} must be text in quotes, at most ${MAX_VALUE} characters`);
 }
 
 function trainingOf({ data, trainer, engine }: Static<typeof NodeFile>, path: string): Training {
