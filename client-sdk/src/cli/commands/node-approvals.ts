@@ -1,5 +1,5 @@
 /** The owner's word on plans, where the policy says `plans: ask`. */
-import { parsePlan } from '@tributary/protocol';
+import { asTributaryError, parsePlan } from '@tributary/protocol';
 import { type Approval, approve, listPending, refuse } from '../../node/approvals.ts';
 import { command, UsageError } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -71,13 +71,22 @@ function decision(name: 'approve' | 'refuse', description: string, decide: typeo
   });
 }
 
-async function approvalText(context: Context, approval: Approval, url: string): Promise<string> {
-  const { countParameters } = await import('../model-files.ts');
-  const plan = parsePlan(approval.body);
+/** Nobody has approved these plans: one that cannot be read, or built, must not keep its owner from seeing the others. */
+export async function approvalText(context: Context, approval: Approval, url: string): Promise<string> {
   return fields(context, [
     ['plan', approval.plan],
     ['topology', approval.topology],
     ['asked by', `${url}, run ${approval.run}, ${dateTime(approval.proposedAt)}`],
-    ...planWords(plan, await countParameters(plan)),
+    ...(await wordsOf(approval.body)),
   ]);
+}
+
+async function wordsOf(body: unknown): Promise<[string, string][]> {
+  const { countParameters } = await import('../model-files.ts');
+  try {
+    const plan = parsePlan(body);
+    return planWords(plan, await countParameters(plan));
+  } catch (thrown) {
+    return [['cannot be used', `${asTributaryError(thrown).message} Refuse it.`]];
+  }
 }
