@@ -1,4 +1,5 @@
 /** What the owner of a node allows. */
+export { addsUp } from '../trainer/model/moments-checks.ts';
 export {
   type Approvals,
   type Decision,

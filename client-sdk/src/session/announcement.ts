@@ -12,8 +12,7 @@ import {
   utf8,
 } from '@tributary/protocol';
 import { advertise, openAttempt } from '@tributary/protocol/secagg';
-import { judge } from '../policy/index.ts';
-import { addsUp } from '../trainer/model/moments-checks.ts';
+import { addsUp, judge } from '../policy/index.ts';
 import { declineRun, dropAttempt } from './attempt.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';

@@ -2,7 +2,7 @@
 import { type ErrorCode, type ServerMessageOf, TributaryError } from '@tributary/protocol';
 import { layoutOf } from '@tributary/protocol/ring';
 import { advertise, leaveAttempt, vectorMasked } from '@tributary/protocol/secagg';
-import { addsUp } from '../trainer/model/moments-checks.ts';
+import { addsUp } from '../policy/index.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
 import { type LedgerRecord, noted, whySitOut } from './ledger.ts';
