@@ -1,5 +1,5 @@
 /** Findings for people: on standard error, worst first. With `--json` they are in the result instead. */
-import { TributaryError } from '@tributary/protocol';
+import { ERRORS, TributaryError } from '@tributary/protocol';
 import type { Finding } from '../planning/finding.ts';
 import type { Context } from './context.ts';
 import { printable } from './printable.ts';
@@ -17,8 +17,11 @@ export function printFindings({ io, json }: Context, findings: readonly Finding[
 
 /** A refusal whose remedy names no command yet gets the one to try when the fault is mended. */
 export function thenAgain(thrown: unknown, line: string): unknown {
-  if (!(thrown instanceof TributaryError) || /--[a-z]|`/.test(thrown.remedy)) return thrown;
-  const remedy = `${thrown.remedy} Then: ${line}`;
+  if (!(thrown instanceof TributaryError)) return thrown;
+  // What the error table says is meant for a node's own data; here it is a sample.
+  const general = thrown.code === 'data-invalid' && thrown.remedy === ERRORS[thrown.code].remedy;
+  if (!general && /--[a-z]|`/.test(thrown.remedy)) return thrown;
+  const remedy = `${general ? 'Correct the file, or name another one.' : thrown.remedy} Then: ${line}`;
   return new TributaryError(thrown.code, thrown.message, { remedy, cause: thrown });
 }
 

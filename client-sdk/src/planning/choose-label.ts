@@ -57,12 +57,14 @@ export function chooseLabel(
       'Pass a sample with a column of classes or numbers, and name it with --label COLUMN.',
     );
   const candidates = (classes.length > 0 ? classes : possible).map(({ stats }) => stats.name);
-  const ordered = columns.some(({ role }) => role.kind === 'date')
-    ? 'For rows in time order: --task forecast. '
-    : '';
+  const has = (kind: Role['kind']) => columns.some(({ role }) => role.kind === kind);
+  const tasks = [
+    has('date') ? 'For rows in time order: --task forecast --label COLUMN. ' : '',
+    has('text') ? 'To learn from free text: --task text --label COLUMN. ' : '',
+  ].join('');
   throw sampleProblem(
     `${sample.path} does not tell which column is to be predicted.`,
-    `Pass --label COLUMN; it may be ${named(candidates)}. ${ordered}For what has no label: --task autoencode.`,
+    `Pass --label COLUMN; it may be ${named(candidates)}. ${tasks}For what has no label: --task autoencode.`,
   );
 }
 

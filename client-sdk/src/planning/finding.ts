@@ -21,6 +21,11 @@ export function sampleProblem(message: string, remedy: string): TributaryError {
   return new TributaryError('data-invalid', message, { remedy });
 }
 
+/** `1 column`, `3 columns`. */
+export function plural(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
+}
+
 /** A few names, quoted, and how many more there are. */
 export function named(names: readonly string[], shown = 8): string {
   const first = names.slice(0, shown).map((name) => JSON.stringify(name));

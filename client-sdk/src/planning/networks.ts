@@ -1,4 +1,5 @@
 /** Topologies for a proposal, as tfjs layers write them, without what is left at its default. */
+import { plural } from './finding.ts';
 
 export interface Network {
   readonly topology: { readonly class_name: 'Sequential'; readonly config: object };
@@ -41,7 +42,7 @@ export function tableNetwork(width: number, rows: number, output: Output): Netwo
   const units = powerOfTwo(2 * width, 16, 128);
   return {
     topology: sequential([width], [dense(units, 'relu'), dense(units / 2, 'relu'), outputLayer(output)]),
-    why: `hidden layers of ${units} and ${units / 2} units for ${width} inputs`,
+    why: `hidden layers of ${units} and ${units / 2} units for ${plural(width, 'input')}`,
   };
 }
 

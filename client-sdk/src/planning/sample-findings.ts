@@ -61,6 +61,20 @@ export function sampleFindings(sample: TableSample, columns: readonly Described[
   return found;
 }
 
+/** A table leaves sentences out, and with them perhaps all that there is to learn. */
+export function textFindings(path: string, columns: readonly Described[], label: string): Finding[] {
+  const texts = columns.filter(({ role, stats }) => role.kind === 'text' && stats.name !== label);
+  if (texts.length === 0) return [];
+  return [
+    finding(
+      'warning',
+      'text-left-out',
+      `${named(texts.map(({ stats }) => stats.name))}: free text, which this plan leaves out.`,
+      `To learn from the words instead: \`tributary plan init --data ${path} --label ${label} --task text\`.`,
+    ),
+  ];
+}
+
 /** Ranges, means and categories stand in the plan, and the plan goes to all partners. */
 export function disclosure(what: string): Finding {
   return finding(

@@ -113,7 +113,7 @@ describe('columns that are left out', () => {
     const personal = draft.findings.find(({ rule }) => rule === 'personal-columns');
     for (const name of ['patientId', 'Full Name', 'e-mail', 'dob', 'contact'])
       expect(personal?.message).toContain(`"${name}"`);
-    expect(rulesOf(draft)).toEqual(['personal-columns', 'decimal-comma', 'disclosure']);
+    expect(rulesOf(draft)).toEqual(['personal-columns', 'decimal-comma', 'text-left-out', 'disclosure']);
   });
 
   it('stay out of the plan with their values', async () => {

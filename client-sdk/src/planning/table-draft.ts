@@ -11,12 +11,12 @@ import {
   type PlanningOptions,
   widthOf,
 } from './draft.ts';
-import { named, sampleProblem, type Task } from './finding.ts';
+import { named, plural, sampleProblem, type Task } from './finding.ts';
 import { inputsOf, reasonsOf } from './inputs.ts';
 import { autoencoderNetwork, tableNetwork } from './networks.ts';
 import { numberLabel } from './number-label.ts';
 import type { TableSample } from './read-table.ts';
-import { disclosure, labelFindings, sampleFindings } from './sample-findings.ts';
+import { disclosure, labelFindings, sampleFindings, textFindings } from './sample-findings.ts';
 import { seriesDraft } from './series-draft.ts';
 import { textDraft } from './text-draft.ts';
 
@@ -65,7 +65,7 @@ function predict(
     task,
     taskWhy: why,
     name,
-    description: `Predicts ${label.name} from ${inputs.columns.length} columns.`,
+    description: `Predicts ${label.name} from ${plural(inputs.columns.length, 'column')}.`,
     examples: rows,
     label,
     columns: withLabel(columns, inputs.rows, label),
@@ -80,6 +80,7 @@ function predict(
     metrics: head?.metrics ?? ['meanAbsoluteError'],
     findings: [
       ...sampleFindings(sample, columns),
+      ...textFindings(path, columns, label.name),
       ...labelFindings(found, classes ? 'class' : 'number'),
       disclosure(
         classes
@@ -104,7 +105,7 @@ function rebuild(
     task: 'autoencode',
     taskWhy: 'as --task says',
     name,
-    description: `Rebuilds ${inputs.columns.length} columns from a short code, to find unusual rows.`,
+    description: `Rebuilds ${plural(inputs.columns.length, 'column')} from a short code, to find unusual rows.`,
     examples: sample.rows,
     label: undefined,
     columns: inputs.rows,

@@ -62,7 +62,7 @@ export const start = command({
     if (args.watch) return watchRun(context, api, run.id);
     note(
       context,
-      `\nPartners whose policy says \`plans: ask\` approve with: tributary node approve ${hashes.plan.slice(0, 16)}\n` +
+      `\nPartners whose policy says \`plans: ask\` approve with: tributary node approve ${run.plan}\n` +
         `Follow the run with:                                tributary runs watch ${run.id}`,
     );
     return undefined;
