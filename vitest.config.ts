@@ -5,6 +5,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    globalSetup: './test/support/temporary.ts',
     projects: [
       // Their files share one load of the modules; an engine, of which a process has one, is in neither.
       {
