@@ -1,0 +1,24 @@
+/** What the command line refuses before anything is done; exit code 2. */
+import type { ArgsDef } from 'citty';
+
+export class UsageError extends Error {}
+
+export function usage(message: string): never {
+  throw new UsageError(message);
+}
+
+/** citty takes any option; a mistyped one must not leave its default in force unnoticed. */
+export function refuseUnknown(rawArgs: readonly string[], args: ArgsDef): void {
+  const known = Object.keys(args);
+  for (const arg of rawArgs) {
+    const name = /^--(?:no-)?([^=]+)/.exec(arg)?.[1];
+    if (name !== undefined && !known.includes(name))
+      usage(`There is no option --${name}; there are --${known.join(', --')}.`);
+  }
+}
+
+export function portOf(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  return usage(`--port is a number from 0 to 65535, not ${text}.`);
+}
