@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClientEvents, createApiClient, type Trainer } from '@tributary/client-sdk';
-import { decodeSafetensors } from '@tributary/protocol';
+import { decodeSafetensors, type RunDetail } from '@tributary/protocol';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { benchPlan, type Fleet, startFleet, trivial } from './support/fleet.ts';
 import { type CoordinatorProcess, startCoordinator } from './support/processes.ts';
@@ -107,6 +107,34 @@ describe('SIGKILL of the coordinator inside a round', () => {
     expect(model.values[0]).toBeCloseTo(MOMENTS.length * 1e-3, 4);
     expect(model.values[999]).toBeCloseTo(MOMENTS.length * 1e-3, 4);
   }, 120_000);
+
+  it('while it is paused: it stays so until it is resumed, and the attempt that was open is published', async () => {
+    fleet = await startFleet({ clients: 3, parameters: 1000, backoff });
+    const { url, adminToken } = fleet.coordinator;
+    const api = createApiClient({ url, token: adminToken! });
+    const until = (id: string, ready: (run: RunDetail) => boolean) =>
+      vi.waitFor(
+        async () => {
+          const found = await api.run(id);
+          if (!ready(found)) throw new Error(`${found.status}, round ${found.round}`);
+          return found;
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+    const announced = new Promise<void>((resolve) => {
+      fleet.clients[0]!.on('announced', () => resolve());
+    });
+    const { id } = await fleet.start(benchPlan(3, 'secure', 2));
+    await announced;
+    expect(await api.pauseRun(id)).toMatchObject({ status: 'paused', round: 0 });
+    await until(id, ({ round }) => round === 1);
+    await fleet.coordinator.stop('SIGKILL');
+    again = await startCoordinator(fleet.folder, Number(new URL(url).port));
+    const waiting = await until(id, ({ current }) => current!.phase.includes('paused'));
+    expect(waiting).toMatchObject({ status: 'paused', round: 1, current: { partners: [] } });
+    await api.resumeRun(id);
+    expect(await until(id, ({ status }) => status === 'done')).toMatchObject({ round: 2 });
+  }, 60_000);
 
   it('with an update that the disk has lost meanwhile: the attempt is void with its reason, the others are not wronged', async () => {
     fleet = await startFleet({ clients: 4, parameters: 1000, backoff });

@@ -10,6 +10,7 @@ import {
   Partner,
   type PersonRole,
   PersonRole as PersonRoleSchema,
+  type RunAction,
   RunDetail,
   type RunEvent,
   type RunRequest,
@@ -43,6 +44,9 @@ export interface ApiClient {
   run(id: string): Promise<RunDetail>;
   startRun(request: RunRequest): Promise<RunSummary>;
   cancelRun(id: string): Promise<RunSummary>;
+  /** No attempt is opened before `resumeRun`; one that is open goes on to its end. */
+  pauseRun(id: string): Promise<RunSummary>;
+  resumeRun(id: string): Promise<RunSummary>;
   /** Events after number `after`, as they come; returns when the coordinator ends the stream. */
   events(id: string, after: number, signal?: AbortSignal): AsyncGenerator<RunEvent>;
   models(run?: string): Promise<ModelSummary[]>;
@@ -65,6 +69,7 @@ export function createApiClient(options: HttpOptions): ApiClient {
     return fits(schema, await http.json(method, path, body), what);
   }
   const at = (...parts: string[]) => `/v1/${parts.map(encodeURIComponent).join('/')}`;
+  const control = (id: string, action: RunAction) => call('POST', at('runs', id, action), RunSummary);
 
   return {
     coordinator: () => call('GET', at('coordinator'), CoordinatorInfo),
@@ -91,7 +96,9 @@ export function createApiClient(options: HttpOptions): ApiClient {
     runs: () => call('GET', at('runs'), Type.Array(RunSummary)),
     run: (id) => call('GET', at('runs', id), RunDetail),
     startRun: (request) => call('POST', at('runs'), RunSummary, request as Json),
-    cancelRun: (id) => call('POST', at('runs', id, 'cancel'), RunSummary),
+    cancelRun: (id) => control(id, 'cancel'),
+    pauseRun: (id) => control(id, 'pause'),
+    resumeRun: (id) => control(id, 'resume'),
     async *events(id, after, signal) {
       yield* readEvents(await http.stream(`${at('runs', id, 'events')}?after=${after}`, signal));
     },

@@ -116,8 +116,17 @@ export const RoundRecord = Closed({
 });
 export type RoundRecord = Static<typeof RoundRecord>;
 
-export const RunStatus = Type.Enum(['waiting', 'running', 'done', 'failed', 'cancelled']);
+export const RunStatus = Type.Enum(['waiting', 'running', 'paused', 'done', 'failed', 'cancelled']);
 export type RunStatus = Static<typeof RunStatus>;
+
+/** What an operator does to a run that is not over: `POST /v1/runs/:id/ACTION`. */
+export const RUN_ACTIONS = ['cancel', 'pause', 'resume'] as const;
+export type RunAction = (typeof RUN_ACTIONS)[number];
+
+/** Nothing more happens in a run of this status. */
+export function isOver(status: RunStatus): boolean {
+  return status === 'done' || status === 'failed' || status === 'cancelled';
+}
 
 export const RunSummary = Closed({
   id: Type.String(),

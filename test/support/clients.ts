@@ -7,7 +7,13 @@ import {
   parsePolicy,
   type Trainer,
 } from '@tributary/client-sdk';
-import { decodeSafetensors, type Identity, type ModelWeights } from '@tributary/protocol';
+import {
+  decodeSafetensors,
+  type Identity,
+  isOver,
+  type ModelWeights,
+  type RunStatus,
+} from '@tributary/protocol';
 import { PARAMETERS, type TestCoordinator } from './coordinator.ts';
 
 /** Moves every weight towards a value of its own by a known step. */
@@ -75,7 +81,7 @@ const EVENTS = [
   'warning',
 ] as const;
 
-export const ended = (run: { status: string }) => run.status !== 'waiting' && run.status !== 'running';
+export const ended = (run: { status: RunStatus }) => isOver(run.status);
 
 export interface TestClients {
   start(identity: Identity, members: readonly Identity[], options?: StartOptions): Promise<Started>;

@@ -33,6 +33,10 @@ function tell(event: RunEvent): string | undefined {
       return `run started by ${text('by')}`;
     case 'waiting':
       return `waiting: ${text('reason')}`;
+    case 'paused':
+      return `paused by ${text('by')}: an attempt that is open goes on, no other is opened`;
+    case 'resumed':
+      return `resumed by ${text('by')}`;
     case 'phase':
       return `${where}: ${phaseWords(text('phase'))}`;
     case 'answered':

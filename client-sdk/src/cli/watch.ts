@@ -1,6 +1,6 @@
 /** Follows a run to its end, across broken connections: a live view on a terminal, else one line per event. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunDetail, type RunEvent, TributaryError } from '@tributary/protocol';
+import { isOver, type RunDetail, type RunEvent, TributaryError } from '@tributary/protocol';
 import type { ApiClient } from '../api-client.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -55,7 +55,7 @@ async function follow(context: Context, api: ApiClient, id: string, watcher: Wat
         watcher.event(event);
       }
       const end = await api.run(id);
-      if (hasEnded(end)) return end;
+      if (isOver(end.status)) return end;
       lastAnswer = Date.now();
     } catch (thrown) {
       if (!(thrown instanceof TributaryError) || !thrown.retryable) throw thrown;
@@ -67,10 +67,6 @@ async function follow(context: Context, api: ApiClient, id: string, watcher: Wat
     await sleep(pause * (0.5 + Math.random()), undefined, { signal });
     pause = Math.min(LONGEST_PAUSE_MS, 2 * pause);
   }
-}
-
-function hasEnded({ status }: RunDetail): boolean {
-  return status === 'done' || status === 'failed' || status === 'cancelled';
 }
 
 function lineWatcher({ io, json }: Context): Watcher {

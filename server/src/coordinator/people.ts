@@ -1,4 +1,4 @@
-/** What people ask of runs and models: starting, cancelling, looking. Everything they see is a sum or public. */
+/** What people ask of runs and models: starting, controlling, looking. Everything they see is a sum or public. */
 import { randomBytes } from 'node:crypto';
 import {
   decodeSafetensors,
@@ -7,6 +7,7 @@ import {
   parsePlan,
   planHash,
   type RoundRecord,
+  type RunAction,
   type RunDetail,
   type RunEvent,
   type RunSummary,
@@ -29,7 +30,7 @@ export interface People {
   /** @throws plan-invalid, model-invalid, not-found (the model was not uploaded) */
   start(plan: unknown, model: string, by: string): Promise<RunSummary>;
   /** @throws not-found, wrong-phase */
-  cancel(id: string, by: string): Promise<RunSummary>;
+  control(id: string, action: RunAction, by: string): Promise<RunSummary>;
   /** @throws not-found */
   events(id: string, after: number, signal: AbortSignal): AsyncGenerator<RunEvent>;
   models(run?: string): Promise<ModelSummary[]>;
@@ -104,11 +105,11 @@ export function createPeople({ store, models, epoch, coordinator }: PeopleDeps):
       coordinator.adopt(live);
       return summarise(row);
     },
-    async cancel(id, by) {
+    async control(id, action, by) {
       const row = await requireRow(id);
       const live = coordinator.runs.get(id);
       if (!live) throw new TributaryError('wrong-phase', `Run ${id} is ${row.status}.`);
-      await coordinator.submit(live, { type: 'cancel', by });
+      await coordinator.submit(live, { type: action, by });
       return summarise(await requireRow(id));
     },
     async *events(id, after, signal) {

@@ -1,5 +1,5 @@
 /** After a start: each open run as its snapshot and journal tell, replayed without carrying anything out. */
-import { asTributaryError, type Crypto, type Identity } from '@tributary/protocol';
+import { asTributaryError, type Crypto, type Identity, isOver } from '@tributary/protocol';
 import type { Logger } from 'pino';
 import {
   type Effect,
@@ -25,7 +25,7 @@ export interface RecoverContext {
 /** Runs that are not over. The caller submits `restarted` to each before anything else. */
 export async function recoverRuns(context: RecoverContext): Promise<LiveRun[]> {
   const rows = await context.store.runs();
-  const open = rows.filter((row) => row.status === 'waiting' || row.status === 'running');
+  const open = rows.filter((row) => !isOver(row.status));
   return Promise.all(open.map((row) => recoverRun(row, context)));
 }
 

@@ -51,6 +51,8 @@ for (const [name, open] of [
           ['PUT', `/v1/blobs/${sha('x')}`, 'operator'],
           ['POST', '/v1/runs', 'operator'],
           ['POST', '/v1/runs/r1/cancel', 'operator'],
+          ['POST', '/v1/runs/r1/pause', 'operator'],
+          ['POST', '/v1/runs/r1/resume', 'operator'],
           ['GET', '/v1/partners', 'researcher'],
           ['GET', '/v1/runs', 'researcher'],
           ['GET', '/v1/runs/r1', 'researcher'],

@@ -20,6 +20,8 @@ export function openAttempt(
   const { plan } = state;
   if (state.stage.kind !== 'gathering')
     throw new TributaryError('wrong-phase', `Run ${state.id} has an open attempt.`);
+  if (state.paused !== undefined)
+    throw new TributaryError('wrong-phase', `Run ${state.id} is paused by ${state.paused}.`);
   if (state.attempts >= MAX_ATTEMPTS)
     return fail(
       state,

@@ -5,7 +5,7 @@ import { answeredIn } from './quorum.ts';
 import type { RunState } from './state.ts';
 
 export function stateHash(crypto: Crypto, state: RunState): string {
-  const { status, head, stage, answers, sittingOut, excluded, attempts, best } = state;
+  const { status, head, stage, answers, sittingOut, excluded, attempts, paused, best } = state;
   const open = stage.kind === 'attempt' || stage.kind === 'summing' ? stage.open : null;
   const attempt = open && {
     id: open.secagg.attempt,
@@ -24,6 +24,7 @@ export function stateHash(crypto: Crypto, state: RunState): string {
     sittingOut,
     excluded,
     attempts,
+    ...(paused === undefined ? {} : { paused }),
     best,
   };
   return toHex(crypto.sha256(canonicalBytes(summary)));

@@ -7,6 +7,7 @@ export interface Gathering {
   readonly eligible: readonly Invitee[];
   /** Connected partners that have not answered the proposal yet. */
   readonly undecided: number;
+  /** For an attempt to be opened now. */
   readonly enough: boolean;
 }
 
@@ -17,7 +18,8 @@ export function gather(state: RunState, connected: readonly Invitee[]): Gatherin
     ({ member }) => state.answers[member]?.kind === 'consent' && !out.has(member),
   );
   const undecided = connected.filter(({ member }) => !state.answers[member]).length;
-  return { eligible, undecided, enough: eligible.length >= state.plan.cohort.min };
+  const enough = state.paused === undefined && eligible.length >= state.plan.cohort.min;
+  return { eligible, undecided, enough };
 }
 
 /** Exclusions lapse where too few others have consented: failing attempts are counted, waiting would have no end. */
@@ -50,6 +52,7 @@ function hash32(text: string): number {
 
 /** In words, why no attempt is open. */
 export function waitingFor(state: RunState, gathering: Gathering): string {
+  if (state.paused !== undefined) return `paused by ${state.paused}`;
   const { min } = state.plan.cohort;
   const declined = Object.values(state.answers).filter((answer) => answer.kind === 'decline').length;
   const parts = [`${gathering.eligible.length} of ${min} partners are ready`];

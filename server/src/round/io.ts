@@ -72,7 +72,7 @@ export type RoundInput =
       readonly code: ErrorCode;
       readonly reason: string;
     }
-  | { readonly type: 'cancel'; readonly by: string }
+  | { readonly type: 'cancel' | 'pause' | 'resume'; readonly by: string }
   /** The process started again. `damaged` are members whose durable update is missing or altered on disk. */
   | { readonly type: 'restarted'; readonly damaged?: readonly string[] };
 

@@ -2,6 +2,7 @@ import { TributaryError } from '@tributary/protocol';
 import { describe, expect, it } from 'vitest';
 import { stateHash } from './digest.ts';
 import { ANSWERS, context, createWorld, testPlan, type World } from './fixtures.ts';
+import { gather } from './gathering.ts';
 import type { Effect, RoundInput } from './io.ts';
 import { step } from './machine.ts';
 import { createRun, type RunState } from './state.ts';
@@ -206,6 +207,38 @@ describe('what ends a run', () => {
         expect.objectContaining({ code: 'wrong-phase' }),
       );
     }
+  });
+
+  it('pausing opens no further attempt, and loses nothing of the one that is open', () => {
+    const world = createWorld(3, testPlan({ rounds: 3 }));
+    world.open();
+    const effects = world.take({ type: 'pause', by: 'ada' });
+    expect(effects.map((effect) => effect.type)).toEqual(['run-changed', 'event']);
+    expect(world.take({ type: 'pause', by: 'bob' })).toEqual([]);
+    world.settle();
+    world.sum();
+    expect(world.state).toMatchObject({ status: 'paused', head: { round: 1 }, stage: { kind: 'gathering' } });
+    expect(() => world.open()).toThrow(expect.objectContaining({ code: 'wrong-phase' }));
+    const everybody = world.partners.map(({ id, name }) => ({ member: id, name }));
+    expect(gather(world.state, everybody).enough).toBe(false);
+    world.take({ type: 'resume', by: 'bob' });
+    expect(world.state).toMatchObject({ status: 'running' });
+    expect(world.state).not.toHaveProperty('paused');
+    playRound(world);
+    expect(world.state.head.round).toBe(2);
+  });
+
+  it('a run that was paused may be cancelled, and one that is over cannot be paused', () => {
+    const world = createWorld(3);
+    world.take({ type: 'pause', by: 'ada' });
+    expect(world.state.status).toBe('paused');
+    world.take({ type: 'resume', by: 'ada' });
+    expect(world.state.status).toBe('waiting');
+    world.take({ type: 'pause', by: 'ada' });
+    world.take({ type: 'cancel', by: 'ada' });
+    expect(() => world.take({ type: 'pause', by: 'ada' })).toThrow(
+      expect.objectContaining({ code: 'wrong-phase' }),
+    );
   });
 
   it('early stop after the given rounds without a better hold-out loss', () => {

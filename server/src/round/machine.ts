@@ -5,6 +5,7 @@
  */
 import { TributaryError } from '@tributary/protocol';
 import { advance, closePhase, openAttempt } from './attempt.ts';
+import { cancel, pause, resume } from './control.ts';
 import type { RoundContext, RoundInput, Step } from './io.ts';
 import { fromMember } from './members.ts';
 import { publish, voidAttempt } from './outcome.ts';
@@ -44,6 +45,10 @@ export function step(state: RunState, input: RoundInput, now: number, context: R
     }
     case 'cancel':
       return cancel(state, input.by);
+    case 'pause':
+      return pause(state, input.by);
+    case 'resume':
+      return resume(state, input.by);
     case 'restarted': {
       if (state.stage.kind === 'gathering' || !input.damaged?.length) return unchanged;
       const { open } = state.stage;
@@ -74,18 +79,4 @@ function answer(state: RunState, member: string, given: Answer): Step {
 
 function sameDecline(a: Answer, b: Answer): boolean {
   return a.kind === 'decline' && b.kind === 'decline' && a.code === b.code && a.reason === b.reason;
-}
-
-function cancel(state: RunState, by: string): Step {
-  const reason = `Cancelled by ${by}.`;
-  const open = state.stage.kind === 'attempt' || state.stage.kind === 'summing' ? state.stage.open : null;
-  const voided = open ? voidAttempt(state, open, 'wrong-attempt', reason) : { state, effects: [] };
-  return {
-    state: { ...voided.state, status: 'cancelled', reason, stage: { kind: 'ended' } },
-    effects: [
-      ...voided.effects,
-      { type: 'run-changed' },
-      { type: 'event', kind: 'ended', data: { status: 'cancelled', reason } },
-    ],
-  };
 }

@@ -121,6 +121,7 @@ export function publish(
   const best = nextBest(state, metrics);
   const stopped = plan.earlyStop && best && best.since >= plan.earlyStop.patience;
   const done = round >= plan.rounds || stopped;
+  const going = state.paused === undefined ? 'running' : 'paused';
   const reason = stopped ? `Early stop: no better ${plan.earlyStop?.metric} for ${best.since} rounds.` : null;
   const effects: Effect[] = [
     {
@@ -150,7 +151,7 @@ export function publish(
   return {
     state: {
       ...state,
-      status: done ? 'done' : 'running',
+      status: done ? 'done' : going,
       reason,
       head,
       stage: done ? { kind: 'ended' } : { kind: 'gathering' },

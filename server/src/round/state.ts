@@ -63,6 +63,8 @@ export interface RunState {
   readonly excluded: readonly string[];
   /** Attempts opened for the round after the head. */
   readonly attempts: number;
+  /** Who paused it: no attempt is opened then. */
+  readonly paused?: string;
   /** Early stop: best value so far and rounds since. */
   readonly best: { readonly value: number; readonly since: number } | null;
 }

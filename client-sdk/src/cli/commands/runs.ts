@@ -4,7 +4,7 @@ import type { ApiClient } from '../../api-client.ts';
 import { command, group } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import type { Context } from '../context.ts';
-import { dateTime, fields, printResult, table } from '../output.ts';
+import { dateTime, fields, note, printResult, table } from '../output.ts';
 import { planWords } from '../plan-words.ts';
 import { phaseWords, ROUND_HEADER, roundRow, runState } from '../run-words.ts';
 import { watchRun } from '../watch.ts';
@@ -82,6 +82,29 @@ const cancel = command({
   },
 });
 
+const pause = command({
+  name: 'pause',
+  description: 'Open no further attempt; the one that is open goes on to its end',
+  examples: [{ line: 'runs pause digits-1a2b3c4d', does: 'partners may go home after this round' }],
+  args: { run: { type: 'positional', description: 'Id of the run' }, ...URL_ARGS },
+  async run(context, args) {
+    const run = await (await connect(context, args)).pauseRun(args.run);
+    printResult(context, run, `${run.id}: ${runState(run)}`);
+    note(context, `Go on with \`tributary runs resume ${run.id}\`.`);
+  },
+});
+
+const resume = command({
+  name: 'resume',
+  description: 'Go on with a run that was paused',
+  examples: [{ line: 'runs resume digits-1a2b3c4d', does: 'the next attempt opens when partners are ready' }],
+  args: { run: { type: 'positional', description: 'Id of the run' }, ...URL_ARGS },
+  async run(context, args) {
+    const run = await (await connect(context, args)).resumeRun(args.run);
+    printResult(context, run, `${run.id}: ${runState(run)}`);
+  },
+});
+
 export const runs = group({
   name: 'runs',
   description: 'Start training runs and follow them',
@@ -89,7 +112,7 @@ export const runs = group({
     { line: 'runs start plan.yaml', does: 'proposes a plan to the partners' },
     { line: 'runs watch', does: 'follows the newest run' },
   ],
-  commands: [start, list, show, watch, cancel],
+  commands: [start, list, show, watch, pause, resume, cancel],
 });
 
 export async function runOrNewest(api: ApiClient, given: string | undefined): Promise<string> {

@@ -1,5 +1,5 @@
 /** Logging in, out, and where one is. */
-import { type CoordinatorInfo, fingerprint, TributaryError } from '@tributary/protocol';
+import { type CoordinatorInfo, fingerprint, isOver, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { createApiClient } from '../../api-client.ts';
 import { command, UsageError } from '../command.ts';
@@ -92,7 +92,7 @@ export const status = command({
     const { url, pinned } = await findTarget(context, args);
     const info = await createApiClient({ url, signal: context.io.interrupted }).coordinator();
     const runs = await (await connect(context, args)).runs();
-    const going = runs.filter((run) => run.status === 'running' || run.status === 'waiting').length;
+    const going = runs.filter((run) => !isOver(run.status)).length;
     const shown = fingerprint(nodeCrypto, info.key);
     const result = {
       url,

@@ -80,7 +80,7 @@ describe('the API', () => {
     expect(fixture.logged()).toContain('the secret internals of a fault');
   });
 
-  it('starts, shows, lists and cancels runs in the caller’s name', async () => {
+  it('starts, shows, lists, pauses, resumes and cancels runs in the caller’s name', async () => {
     const started = await call('POST', '/v1/runs', {
       plan: { note: 'x'.repeat(1_000_000) },
       model: sha('m'),
@@ -89,6 +89,8 @@ describe('the API', () => {
     expect(started.json().name).toMatch(/^operator-/);
     expect((await call('GET', '/v1/runs')).json()).toHaveLength(1);
     expect((await call('GET', '/v1/runs/r1')).json().id).toBe('r1');
+    expect((await call('POST', '/v1/runs/r1/pause')).json().status).toBe('paused');
+    expect((await call('POST', '/v1/runs/r1/resume')).json().status).toBe('running');
     expect((await call('POST', '/v1/runs/r1/cancel')).json().status).toBe('cancelled');
     expect((await call('GET', '/v1/models?run=r1')).json()).toEqual([]);
     expect(fixture.logged()).toContain('"audit":"run.cancelled"');

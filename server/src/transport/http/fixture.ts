@@ -11,6 +11,7 @@ import {
   type Identity,
   identityFromSeed,
   type PersonRole,
+  type RunAction,
   type RunDetail,
   type RunEvent,
   type RunSummary,
@@ -219,7 +220,10 @@ function standInRuns(state: { aborted: number }) {
       runs.set('r1', { ...run, round: 0, rounds: 1, aggregation: 'secure', created: 1, reason: null });
       return find('r1');
     },
-    cancel: async (id: string) => ({ ...find(id), status: 'cancelled' as const }),
+    control: async (id: string, action: RunAction) => ({
+      ...find(id),
+      status: ({ cancel: 'cancelled', pause: 'paused', resume: 'running' } as const)[action],
+    }),
     async *events(_id: string, after: number, signal: AbortSignal) {
       for (let seq = after + 1; seq <= 3; seq++) yield event(seq);
       if (after < 10) return;

@@ -10,6 +10,7 @@ import type {
   ModelSummary,
   Partner,
   PersonRole,
+  RunAction,
   RunDetail,
   RunEvent,
   RunSummary,
@@ -88,8 +89,8 @@ export interface RunsDeps {
     show(id: string): Promise<RunDetail>;
     /** @throws plan-invalid, model-invalid, not-found (the model was not uploaded) */
     start(plan: unknown, model: string, by: string): Promise<RunSummary>;
-    /** @throws not-found, wrong-phase */
-    cancel(id: string, by: string): Promise<RunSummary>;
+    /** @throws not-found, wrong-phase (the run is over) */
+    control(id: string, action: RunAction, by: string): Promise<RunSummary>;
     /** Events after `after`, then new ones, until the run ends or `signal` fires. */
     events(id: string, after: number, signal: AbortSignal): AsyncIterable<RunEvent>;
     models(run?: string): Promise<ModelSummary[]>;

@@ -1,9 +1,11 @@
 import type { PassThrough } from 'node:stream';
-import { LIMITS, RunRequest, TributaryError, validate } from '@tributary/protocol';
+import { LIMITS, RUN_ACTIONS, RunRequest, TributaryError, validate } from '@tributary/protocol';
 import type { FastifyInstance } from 'fastify';
 import { personOf } from '../../plugins/auth.ts';
 import { eventStream } from './event-stream.ts';
 import type { RunsDeps } from './ports.ts';
+
+const PAST = { cancel: 'cancelled', pause: 'paused', resume: 'resumed' } as const;
 
 type ById = { Params: { id: string } };
 
@@ -29,12 +31,13 @@ export function runRoutes(fastify: FastifyInstance, { auth, runs }: RunsDeps): v
     return reply.code(201).send(run);
   });
 
-  fastify.post<ById>('/v1/runs/:id/cancel', operator, async (request) => {
-    const by = personOf(request).name;
-    const run = await runs.cancel(request.params.id, by);
-    request.log.info({ audit: 'run.cancelled', by, run: run.id }, 'run cancelled');
-    return run;
-  });
+  for (const action of RUN_ACTIONS)
+    fastify.post<ById>(`/v1/runs/:id/${action}`, operator, async (request) => {
+      const by = personOf(request).name;
+      const run = await runs.control(request.params.id, action, by);
+      request.log.info({ audit: `run.${PAST[action]}`, by, run: run.id }, `run ${PAST[action]}`);
+      return run;
+    });
 
   fastify.get<ById & { Querystring: { after?: string } }>(
     '/v1/runs/:id/events',
