@@ -1,0 +1,106 @@
+/**
+ * Named instants around everything that is made durable, at which a test lets a process die as by `kill -9`
+ * (`npm run chaos`). Without the variable TRIBUTARY_CRASH_AT each is a test of one boolean.
+ */
+import { TributaryError } from '../errors.ts';
+
+/** What one transaction of the coordinator carries; `other` for the rest: consents, adverts, signatures, shares. */
+export const COMMIT_KINDS = [
+  'opened',
+  'roster',
+  'cohort',
+  'update',
+  'survivors',
+  'agreed',
+  'summing',
+  'published',
+  'void',
+  'ended',
+  'other',
+] as const;
+export type CommitKind = (typeof COMMIT_KINDS)[number];
+
+const FILE_KINDS = ['identity', 'blob', 'spool'] as const;
+export type FileKind = (typeof FILE_KINDS)[number];
+
+/** In the order in which a coordinator comes to them. */
+export const COORDINATOR_CRASH_POINTS = [
+  ...FILE_KINDS.flatMap((kind) => [`coordinator.${kind}.synced`, `coordinator.${kind}.renamed`] as const),
+  'coordinator.admin-token.committed',
+  'coordinator.recovered',
+  'coordinator.resumed',
+  'coordinator.strays.removed',
+  'coordinator.invite.committed',
+  'coordinator.enrol.applied',
+  'coordinator.enrol.committed',
+  'coordinator.session.touched',
+  'coordinator.run.committed',
+  ...COMMIT_KINDS.flatMap(
+    (kind) => [`coordinator.${kind}.committing`, `coordinator.${kind}.committed`] as const,
+  ),
+  'coordinator.transaction.journalled',
+  'coordinator.transaction.compacted',
+  'coordinator.transaction.applied',
+  'coordinator.effects.performed',
+  'coordinator.fold.done',
+  'coordinator.sum.known',
+  'coordinator.model.stored',
+  'coordinator.spool.removed',
+] as const;
+
+/** Files of a node's state folder, without `.json`. */
+const NODE_FILES = ['identity', 'enrolment', 'members', 'approvals'] as const;
+export type NodeFile = (typeof NODE_FILES)[number];
+const RECORDS = ['announced', 'vector-sent', 'published', 'refused'] as const;
+const SENT = ['consent', 'advert', 'shares', 'agree', 'unmask', 'leave'] as const;
+
+/** In the order in which a node comes to them. */
+export const NODE_CRASH_POINTS = [
+  ...NODE_FILES.flatMap(
+    (file) => [`node.${file}.synced`, `node.${file}.renamed`, `node.${file}.durable`] as const,
+  ),
+  'node.enrol.bound',
+  ...RECORDS.flatMap(
+    (record) => [`node.${record}.appending`, `node.${record}.written`, `node.${record}.durable`] as const,
+  ),
+  ...SENT.flatMap((type) => [`node.${type}.sending`, `node.${type}.sent`] as const),
+  'node.trained',
+  'node.masked',
+  'node.upload.latched',
+  'node.upload.acknowledged',
+] as const;
+
+export type CrashPoint = (typeof COORDINATOR_CRASH_POINTS)[number] | (typeof NODE_CRASH_POINTS)[number];
+
+/** All of them. */
+export const CRASH_POINTS: readonly CrashPoint[] = [...COORDINATOR_CRASH_POINTS, ...NODE_CRASH_POINTS];
+
+interface Armed {
+  readonly name: string;
+  /** Passages until it dies. */
+  left: number;
+}
+
+const armed = arm(process.env.TRIBUTARY_CRASH_AT);
+
+/** @param text `name`, or `name:k` for the k-th passage of it in one thread. @throws malformed */
+function arm(text: string | undefined): Armed | null {
+  if (!text) return null;
+  const [name = '', passage = '1'] = text.split(':');
+  const left = Number(passage);
+  if (!(CRASH_POINTS as readonly string[]).includes(name) || !Number.isSafeInteger(left) || left < 1)
+    throw new TributaryError(
+      'malformed',
+      `TRIBUTARY_CRASH_AT: ${JSON.stringify(text)} names no crash point.`,
+      {
+        remedy: 'It is for tests only: unset it.',
+      },
+    );
+  return { name, left };
+}
+
+/** Here the process dies, if a test said so. */
+export function crashPoint(name: CrashPoint): void {
+  if (armed === null || armed.name !== name || --armed.left > 0) return;
+  process.kill(process.pid, 'SIGKILL');
+}

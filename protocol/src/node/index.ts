@@ -1,0 +1,13 @@
+/** What of the protocol runs on Node only. */
+export * from '../crypto/node.ts';
+export {
+  COMMIT_KINDS,
+  COORDINATOR_CRASH_POINTS,
+  type CommitKind,
+  CRASH_POINTS,
+  type CrashPoint,
+  crashPoint,
+  type FileKind,
+  NODE_CRASH_POINTS,
+  type NodeFile,
+} from './crash-points.ts';
