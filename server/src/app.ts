@@ -7,7 +7,7 @@ import {
   SOFTWARE_VERSION,
   TributaryError,
 } from '@tributary/protocol';
-import { nodeCrypto } from '@tributary/protocol/node';
+import { crashPoint, nodeCrypto } from '@tributary/protocol/node';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { startAggregation } from './aggregation/index.ts';
@@ -95,6 +95,7 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
         const partner = await store.partnerByKey(session.member);
         if (!partner) throw new TributaryError('unauthenticated', 'This key is not enrolled here.');
         await store.touchPartner(session.member, Date.now());
+        crashPoint('coordinator.session.touched');
         const { name, role } = partner;
         sessions.send(session.member, { type: 'ready', name, role, members: await partners.members() });
         await coordinator.connected(partner);
@@ -139,11 +140,15 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
   });
   sessions.attach(http.server);
 
-  for (const run of await recoverRuns({ store, crypto: nodeCrypto, identity, log })) {
+  const recovered = await recoverRuns({ store, crypto: nodeCrypto, identity, log });
+  crashPoint('coordinator.recovered');
+  for (const run of recovered) {
     await coordinator.resume(run);
+    crashPoint('coordinator.resumed');
   }
   const open = new Set([...coordinator.runs.values()].map(({ state }) => openAttemptOf(state)));
   for (const attempt of await spool.list()) if (!open.has(attempt)) await spool.remove(attempt);
+  crashPoint('coordinator.strays.removed');
 
   return {
     identity,

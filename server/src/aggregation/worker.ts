@@ -1,6 +1,7 @@
 /** Entry of the aggregation worker: one job after the other, so the folds of an attempt are done before its sum. */
 import { parentPort } from 'node:worker_threads';
 import { asTributaryError, type Problem } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import { layoutOf } from '@tributary/protocol/ring';
 import { createFolds } from './fold.ts';
 import type { Job, SumAnswer } from './jobs.ts';
@@ -18,12 +19,15 @@ function run(job: Job): SumAnswer | null {
   switch (job.type) {
     case 'fold':
       folds.add(job.attempt, job.length, job);
+      crashPoint('coordinator.fold.done');
       return null;
     case 'sum': {
       const { length } = layoutOf(job.parameters, job.scales.length);
       const accumulator = folds.take(job.attempt, length, job.survivors);
       try {
-        return finishSum(job, accumulator);
+        const answer = finishSum(job, accumulator);
+        crashPoint('coordinator.sum.known');
+        return answer;
       } finally {
         folds.giveBack(accumulator);
       }

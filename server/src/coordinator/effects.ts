@@ -7,6 +7,7 @@ import {
   scalarScale,
   weightCapOf,
 } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import { layoutOf } from '@tributary/protocol/ring';
 import type { Logger } from 'pino';
 import type { Aggregation } from '../aggregation/index.ts';
@@ -70,6 +71,7 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
       const { sum: sumHash, weights, scalars, norm } = answer;
       const file = Buffer.from(answer.file.buffer);
       const model = await deps.blobs.put(file);
+      crashPoint('coordinator.model.stored');
       deps.onModel(model, file);
       const result = { sum: sumHash, model, weights, scalars, norm };
       const engines = deps.engines.ofAll(effect.survivors);
@@ -115,9 +117,9 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
         evaluations.request(run.state, effect.record.round, effect.record.model);
         return;
       case 'discard':
-        Promise.all([aggregation.discard(effect.attempt), spool.remove(effect.attempt)]).catch((error) =>
-          log.warn({ attempt: effect.attempt, err: error }, 'spool not removed'),
-        );
+        Promise.all([aggregation.discard(effect.attempt), spool.remove(effect.attempt)])
+          .then(() => crashPoint('coordinator.spool.removed'))
+          .catch((error) => log.warn({ attempt: effect.attempt, err: error }, 'spool not removed'));
         return;
       case 'run-changed':
         log.info({ run: run.state.id, status: run.state.status, reason: run.state.reason }, 'run');

@@ -3,8 +3,10 @@
  * acknowledge. An input that throws or changes nothing is never journalled; nothing is acknowledged before the commit.
  */
 import { asTributaryError, type Crypto, type Identity } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import { type Effect, MACHINE_VERSION, type RoundInput, stateHash, step } from '../round/index.ts';
 import type { Commit, JournalEntry, RoundRow, RunRow, Snapshot, Store, UpdateRow } from '../storage/ports.ts';
+import { crashAround } from './crash.ts';
 import type { LiveRun } from './live-run.ts';
 
 interface Waiting {
@@ -64,7 +66,12 @@ export function createLoop(deps: LoopDeps): Loop {
     const moved = [...drafts.values()];
     try {
       const commit = toCommit(moved, deps.epoch());
-      if (commit) await deps.store.commit(commit);
+      if (commit) {
+        const effects = moved.flatMap((draft) => draft.effects);
+        crashAround(commit, effects, 'committing');
+        await deps.store.commit(commit);
+        crashAround(commit, effects, 'committed');
+      }
     } catch (error) {
       const refusal = asTributaryError(error);
       for (const waiting of accepted) waiting.reject(refusal);
@@ -78,6 +85,7 @@ export function createLoop(deps: LoopDeps): Loop {
       for (const effect of draft.effects) deps.perform(draft.run, effect);
       if (draft.journal.length > 0) deps.moved(draft.run, draft.state.stage !== draft.before);
     }
+    crashPoint('coordinator.effects.performed');
     for (const waiting of accepted) waiting.resolve();
   }
 

@@ -15,7 +15,7 @@ import {
   TributaryError,
   toHex,
 } from '@tributary/protocol';
-import { nodeCrypto } from '@tributary/protocol/node';
+import { crashPoint, nodeCrypto } from '@tributary/protocol/node';
 import { awaited } from '@tributary/protocol/secagg';
 import { createRun, MACHINE_VERSION } from '../round/index.ts';
 import type { RunRow, Store } from '../storage/ports.ts';
@@ -101,6 +101,7 @@ export function createPeople({ store, models, epoch, coordinator }: PeopleDeps):
         runs: [row],
         snapshots: [{ run: state.id, seq: 0, machine: MACHINE_VERSION, state }],
       });
+      crashPoint('coordinator.run.committed');
       live.events.add({ time: live.created, kind: 'started', round: 0, attempt: 0, data: { by } });
       coordinator.adopt(live);
       return summarise(row);

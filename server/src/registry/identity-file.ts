@@ -59,7 +59,7 @@ async function makeIdentity(path: string): Promise<Identity> {
     } finally {
       await handle.close();
     }
-    if (!(await publish(part, path))) throw refused(path, 'appeared while it was being made');
+    if (!(await publish(part, path, 'identity'))) throw refused(path, 'appeared while it was being made');
     return identityFromSeed(nodeCrypto, seed);
   } finally {
     await rm(part, { force: true });

@@ -16,7 +16,7 @@ import {
   TributaryError,
   toBase64,
 } from '@tributary/protocol';
-import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { crashPoint, nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { PartnerRow, Store } from '../storage/ports.ts';
 
 const WEEK = 7 * 86_400;
@@ -82,6 +82,7 @@ export function createPartners(deps: PartnersDeps): Partners {
         created,
         lastSeen: null,
       });
+      crashPoint('coordinator.invite.committed');
       const invite = encodeInvite({ url: deps.publicUrl(), key: identity.id, secret, name, role, expires });
       return { invite, name, role, expires };
     },
@@ -89,6 +90,7 @@ export function createPartners(deps: PartnersDeps): Partners {
       const payload = { coordinator: identity.id, secret, key };
       requireSignature(nodeCrypto, key, 'enrol', payload, signature, 'the enrolment');
       const { name, role } = await store.enrol(hashSecret(secret), key, now());
+      crashPoint('coordinator.enrol.committed');
       return { name, role, members: await members() };
     },
     list,

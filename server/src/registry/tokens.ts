@@ -1,6 +1,7 @@
 /** API tokens of people. Stored hashed: 256 random bits need no slow hash, and a stolen database opens nothing. */
 import { createHash, randomBytes } from 'node:crypto';
 import { type PersonRole, type TokenSummary, TributaryError } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import type { Store, TokenRow } from '../storage/ports.ts';
 
 const PREFIX = 'trib_';
@@ -41,7 +42,9 @@ export function createTokens(store: Store, now: () => number = Date.now): Tokens
 /** At the first start makes the token `admin` and returns it; null once an administrator has one. */
 export async function ensureAdminToken(store: Store, now: () => number = Date.now): Promise<string | null> {
   if ((await store.tokens()).some((token) => token.role === 'admin')) return null;
-  return createTokens(store, now).create('admin', 'admin');
+  const token = await createTokens(store, now).create('admin', 'admin');
+  crashPoint('coordinator.admin-token.committed');
+  return token;
 }
 
 /** SHA-256, hex. */

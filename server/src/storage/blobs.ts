@@ -45,7 +45,7 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
         } finally {
           await handle.close();
         }
-        await publish(part, path);
+        await publish(part, path, 'blob');
         return hash;
       } catch (cause) {
         throw asFileError(cause, `Writing blob ${hash} failed`);
@@ -60,7 +60,7 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
       const received = await receiveFile(stream, part, maxBytes);
       try {
         requireSameHash(received.sha256, sha256);
-        await publish(part, path);
+        await publish(part, path, 'blob');
         return received.bytes;
       } catch (cause) {
         throw asFileError(cause, `Keeping blob ${sha256} failed`);

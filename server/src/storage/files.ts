@@ -4,6 +4,7 @@ import { existsSync, renameSync } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
+import { crashPoint, type FileKind } from '@tributary/protocol/node';
 
 /** Ends the names of files that are still being written. */
 const PART = '.part';
@@ -50,9 +51,11 @@ export async function removeStrays(folder: string): Promise<void> {
  * Gives a synced file its final name, durably, unless the name is taken.
  * @returns whether it did. Test and rename are one step of this process, the only one that writes in the folder.
  */
-export async function publish(part: string, path: string): Promise<boolean> {
+export async function publish(part: string, path: string, kind: FileKind): Promise<boolean> {
   if (existsSync(path)) return false;
+  crashPoint(`coordinator.${kind}.synced`);
   renameSync(part, path);
+  crashPoint(`coordinator.${kind}.renamed`);
   await syncFolder(dirname(path));
   return true;
 }

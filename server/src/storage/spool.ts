@@ -34,7 +34,7 @@ export async function openSpoolFolder(folder: string): Promise<Spool> {
           throw new TributaryError('malformed', `The body has ${received.bytes} bytes, not ${bytes}.`);
         requireSameHash(received.sha256, sha256);
         // Two uploads of one member may overlap: the first to finish counts.
-        kept = await publish(part, path);
+        kept = await publish(part, path, 'spool');
         if (!kept) await requireFirst(path, member, sha256);
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code === 'ENOENT')

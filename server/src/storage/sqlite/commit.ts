@@ -1,4 +1,5 @@
 /** One turn of the coordinator as one transaction. */
+import { crashPoint } from '@tributary/protocol/node';
 import type { Transaction } from 'kysely';
 import type { Commit, UpdateRow } from '../ports.ts';
 import { appendEntry, type JournalHead, refusals, replaceSnapshot, requireEpoch } from '../rules.ts';
@@ -19,6 +20,7 @@ export async function applyCommit(tx: Tx, commit: Commit): Promise<void> {
     appendEntry(await journalHead(tx, entry.run), entry);
     await tx.insertInto('journal').values(toTable.entry(entry)).execute();
   }
+  if (commit.journal?.length) crashPoint('coordinator.transaction.journalled');
   for (const update of commit.updates ?? []) await insertUpdate(tx, update);
   for (const row of commit.rounds ?? []) {
     const insert = tx.insertInto('rounds').values(toTable.round(row));
@@ -37,7 +39,9 @@ export async function applyCommit(tx: Tx, commit: Commit): Promise<void> {
     const insert = tx.insertInto('snapshots').values({ run, ...rest });
     await insert.onConflict((on) => on.column('run').doUpdateSet(rest)).execute();
     await tx.deleteFrom('journal').where('run', '=', run).where('seq', '<=', snapshot.seq).execute();
+    crashPoint('coordinator.transaction.compacted');
   }
+  crashPoint('coordinator.transaction.applied');
 }
 
 /** The foreign keys would refuse an unknown run as well, but without its name. */

@@ -1,4 +1,5 @@
 /** The Store port over SQLite. */
+import { crashPoint } from '@tributary/protocol/node';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { PartnerRow, Store } from '../ports.ts';
 import { refusals } from '../rules.ts';
@@ -96,6 +97,7 @@ function createStore(db: Kysely<Tables>): Store {
           last_seen: now,
         } as const;
         await tx.updateTable('partners').set(change).where('name', '=', invited.name).execute();
+        crashPoint('coordinator.enrol.applied');
         return fromTable.partner({ ...invited, ...change });
       }),
     async setPartnerStatus(name, status) {

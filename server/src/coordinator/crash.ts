@@ -1,0 +1,34 @@
+/** Where tests let the coordinator die around a transaction, named by what it carries. */
+import { type CommitKind, crashPoint } from '@tributary/protocol/node';
+import type { Effect } from '../round/index.ts';
+import type { Commit } from '../storage/ports.ts';
+
+/** By the phase that the transaction enters. */
+const ENTERED: Readonly<Record<string, CommitKind>> = {
+  advertise: 'opened',
+  share: 'roster',
+  upload: 'cohort',
+  agree: 'survivors',
+  unmask: 'agreed',
+  summing: 'summing',
+};
+
+/** @param moment before or after its transaction */
+export function crashAround(
+  commit: Commit,
+  effects: readonly Effect[],
+  moment: 'committing' | 'committed',
+): void {
+  const kinds = new Set<CommitKind>();
+  if (commit.updates?.length) kinds.add('update');
+  for (const effect of effects) {
+    if (effect.type === 'publish') kinds.add('published');
+    if (effect.type !== 'event') continue;
+    if (effect.kind === 'abandoned') kinds.add('void');
+    if (effect.kind === 'ended') kinds.add('ended');
+    const entered = effect.kind === 'phase' ? ENTERED[String(effect.data.phase)] : undefined;
+    if (entered) kinds.add(entered);
+  }
+  if (kinds.size === 0) kinds.add('other');
+  for (const kind of kinds) crashPoint(`coordinator.${kind}.${moment}`);
+}
