@@ -1,5 +1,6 @@
 /** Joining a coordinator with a one-time invite. */
 import { decodeInvite, type Identity, type Member, TributaryError } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import { getMembers, postEnrol } from '../connection/requests.ts';
 import { requireSecureUrl } from '../connection/url.ts';
 import { type Enrolment, findEnrolment, saveEnrolment } from './enrolment.ts';
@@ -53,6 +54,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
     ? await loadIdentity(folder, passphrase)
     : await createIdentity(folder, passphrase);
   const members = await bind(base, invite.key, invite.secret, identity, started);
+  crashPoint('node.enrol.bound');
   const self = members.find((member) => member.key === identity.id);
   if (self?.name !== invite.name || self.role !== invite.role)
     throw new TributaryError('invite-invalid', `The coordinator does not list this node as ${invite.name}.`);

@@ -4,6 +4,7 @@ import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS, TributaryError, validate } from '@tributary/protocol';
+import { crashPoint, type NodeFile } from '@tributary/protocol/node';
 import type { Static, TSchema } from 'typebox';
 
 /** Readable and writable by its owner only. */
@@ -38,8 +39,12 @@ export async function writeJson(path: string, value: unknown, exclusive = false)
     } finally {
       await file.close();
     }
+    const name = basename(path, '.json') as NodeFile;
+    crashPoint(`node.${name}.synced`);
     await rename(aside, path);
+    crashPoint(`node.${name}.renamed`);
     await syncFolder(dirname(path));
+    crashPoint(`node.${name}.durable`);
   } catch (thrown) {
     await rm(aside, { force: true });
     throw storageProblem(path, thrown);

@@ -1,5 +1,6 @@
 /** The long work of attempts and evaluations: model down, training, masking, vector up. Each can be stopped at any instant. */
 import { asTributaryError, type ModelWeights, TributaryError } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import type { Backoff } from '../connection/backoff.ts';
 import { downloadModel, uploadVector } from '../connection/bulk.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -80,6 +81,7 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
         };
         const task = { plan, weights: work.base, seed, splitSeed, signal, onProgress };
         work.result = await trainer.train(task);
+        crashPoint('node.trained');
         return { type: 'trained', attempt };
       });
     },
@@ -93,6 +95,7 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
         delete work.base;
         delete work.result;
         work.vector = await masking;
+        crashPoint('node.masked');
         return { type: 'masked', attempt, sha256: work.vector.sha256 };
       });
     },
@@ -100,7 +103,9 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
       const work = workOf(attempt);
       run(attempt, work, async () => {
         const { bytes, sha256 } = partOf(work, 'vector');
+        crashPoint('node.upload.latched');
         await uploadVector(connection, attempt, bytes, sha256, work.controller.signal, backoff);
+        crashPoint('node.upload.acknowledged');
         return { type: 'uploaded', attempt };
       });
     },

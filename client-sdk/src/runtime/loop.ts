@@ -3,6 +3,7 @@
  * the next effect begins, so nothing leaves this machine that the ledger does not know of.
  */
 import { asTributaryError, type ClientMessage } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import {
   type Effect,
   type LedgerStore,
@@ -62,7 +63,9 @@ export function createLoop(initial: SessionState, deps: LoopDeps, jobs: () => Jo
   function carryOut(effect: Exclude<Effect, { type: 'append' }>): unknown {
     switch (effect.type) {
       case 'send':
-        return deps.send(effect.message);
+        crashAround(effect.message, 'sending');
+        deps.send(effect.message);
+        return crashAround(effect.message, 'sent');
       case 'emit':
         return deps.emit(effect.event);
       case 'train':
@@ -89,4 +92,10 @@ export function createLoop(initial: SessionState, deps: LoopDeps, jobs: () => Jo
       while (turning) await turning;
     },
   };
+}
+
+/** Where tests let the node die around what it says. */
+function crashAround({ type }: ClientMessage, moment: 'sending' | 'sent'): void {
+  if (type !== 'decline' && type !== 'engine' && type !== 'evaluation' && type !== 'progress')
+    crashPoint(`node.${type}.${moment}`);
 }

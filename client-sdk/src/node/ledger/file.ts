@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TributaryError, validate } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import { LedgerRecord } from '../../session/ledger.ts';
 import type { LedgerStore } from '../../session/ledger-store.ts';
 import { PRIVATE_FILE, storageProblem, syncFolder } from '../files.ts';
@@ -50,8 +51,11 @@ function storeOn(file: FileHandle, path: string, { records }: ReturnType<typeof 
           // After a failed write nobody knows where the file ends: the next start cuts the torn line off.
           if (broken) throw broken;
           try {
+            crashPoint(`node.${given.type}.appending`);
             await file.appendFile(writeLine(records.length + 1, given));
+            crashPoint(`node.${given.type}.written`);
             await file.sync();
+            crashPoint(`node.${given.type}.durable`);
             records.push(given);
           } catch (thrown) {
             broken = storageProblem(path, thrown);
