@@ -67,7 +67,8 @@ describe('FederatedClient', () => {
       ]);
       expect(evaluator.events.filter(([type]) => type === 'evaluated').length).toBeGreaterThan(0);
       const kinds = (await ledger.load()).map(({ type }) => type);
-      expect(kinds).toEqual(Array(ROUNDS).fill(['announced', 'vector-sent', 'published']).flat());
+      const perRound = ['announced', 'vector-sent', 'published'];
+      expect(kinds).toEqual(['started', ...Array(ROUNDS).fill(perRound).flat()]);
     },
   );
 

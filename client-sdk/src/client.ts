@@ -1,5 +1,5 @@
 /** The public client: a partner or evaluator node as an object. */
-import { EngineReport, type Identity, TributaryError, validate } from '@tributary/protocol';
+import { EngineReport, type Identity, TributaryError, toBase64, validate } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { Backoff } from './connection/backoff.ts';
 import { type Connection, connect } from './connection/connection.ts';
@@ -8,7 +8,14 @@ import type { Approvals, Decision, Policy } from './policy/index.ts';
 import { createJobs, type Jobs } from './runtime/jobs.ts';
 import { type ClientEvents, createListeners, type Listener } from './runtime/listeners.ts';
 import { createLoop, type Loop } from './runtime/loop.ts';
-import { createSession, type LedgerStore, readLedger, type SessionContext } from './session/index.ts';
+import {
+  createSession,
+  type LedgerRecord,
+  type LedgerStore,
+  noted,
+  readLedger,
+  type SessionContext,
+} from './session/index.ts';
 import type { Trainer } from './trainer/port.ts';
 
 export interface FederatedClientOptions {
@@ -133,8 +140,11 @@ export class FederatedClient {
       ...{ crypto: nodeCrypto, random: nodeRandom, identity, policy },
       engine: validate(EngineReport, { name: trainer.engine, speed: trainer.speed }, 'trainer'),
       coordinator: coordinator.key,
+      instance: toBase64(nodeRandom(16)),
     };
-    const view = readLedger(await ledger.load());
+    const started: LedgerRecord = { type: 'started', time: Date.now() };
+    const view = noted(readLedger(await ledger.load()), started);
+    await ledger.append(started);
     if (this.#closed) throw closedError();
     const state = createSession(view, new Map(this.#decisions), new Set(this.#members));
     await new Promise<void>((resolve, reject) => {

@@ -4,7 +4,7 @@ import { canonicalBytes, fromBase64, fromUtf8, toBase64 } from './encoding.ts';
 import { EngineReport } from './engines.ts';
 import { ERRORS, type ErrorCode, TributaryError } from './errors.ts';
 import { Role } from './messages.ts';
-import { Closed, Count, Hash, Key, Name, Signature, validate } from './schema.ts';
+import { Closed, Count, Hash, Key, Name, Reason, Signature, validate } from './schema.ts';
 
 const Time = Type.Integer({ minimum: 0 });
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
@@ -61,6 +61,8 @@ export const Partner = Closed({
   lastSeen: nullable(Time),
   /** As the node reported it since the coordinator started. */
   engine: nullable(EngineReport),
+  /** Signs that its identity was copied; `resume` takes it away. */
+  incident: nullable(Closed({ time: Time, reason: Reason })),
 });
 export type Partner = Static<typeof Partner>;
 

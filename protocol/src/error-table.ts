@@ -84,6 +84,13 @@ export const ERRORS = {
     remedy:
       'The same identity connected from elsewhere; stop the other node, then `tributary node start` again.',
   },
+  'identity-cloned': {
+    http: 409,
+    close: 4408,
+    retryable: false,
+    remedy:
+      'A copy or an old backup of this state folder is running: stop it. When the operator has checked with you by telephone, `tributary partners resume NAME` lets this node go on.',
+  },
   // Plans and policies.
   'plan-invalid': {
     http: 422,

@@ -64,9 +64,20 @@ export type Prove = Static<typeof Prove>;
 
 /* ---- client to coordinator, sealed ---- */
 
+/** A process of a node. Two that are alive, or one whose count fell back, are copies of one identity (PROTOCOL.md 4.7). */
+export const Instance = Closed({
+  /** 16 random bytes of this process. */
+  id: Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' }),
+  /** Starts that the ledger remembers, this one included. */
+  starts: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
+});
+export type Instance = Static<typeof Instance>;
+
 const ClientMessages = [
   /** After `ready`, once per session: what this node trains with. */
   Closed({ ...type('engine'), engine: EngineReport }),
+  /** After `ready`, once per session: which process this is, and how often its state folder was started. */
+  Closed({ ...type('instance'), instance: Instance }),
   Closed({ ...type('consent'), run: runId, plan: Hash }),
   /** This node's policy says no, or asks its owner first (`approval-pending`). The reason is for people. */
   Closed({ ...type('decline'), run: runId, plan: Hash, code, reason: Reason }),

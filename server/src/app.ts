@@ -17,6 +17,7 @@ import { createPeople } from './coordinator/people.ts';
 import { recoverRuns } from './coordinator/recover.ts';
 import { installAuth } from './plugins/auth.ts';
 import { openIdentity } from './registry/identity-file.ts';
+import { createInstances } from './registry/instances.ts';
 import { createPartners } from './registry/partners.ts';
 import { createTokens, ensureAdminToken } from './registry/tokens.ts';
 import { openAttemptOf } from './round/index.ts';
@@ -75,6 +76,7 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
   let publicUrl = '';
   let ready = false;
 
+  const instances = createInstances(store, log);
   const engines = createEngines();
   const coordinator = createCoordinator({
     ...{ store, blobs, spool, aggregation, identity, epoch, engines, log },
@@ -92,6 +94,7 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
           throw new TributaryError('forbidden', `${partner.name} is suspended.`);
       },
       connected: async (session) => {
+        instances.began(session);
         const partner = await store.partnerByKey(session.member);
         if (!partner) throw new TributaryError('unauthenticated', 'This key is not enrolled here.');
         await store.touchPartner(session.member, Date.now());
@@ -100,8 +103,15 @@ async function assemble({ folder, log }: AppOptions, store: Store): Promise<App>
         sessions.send(session.member, { type: 'ready', name, role, members: await partners.members() });
         await coordinator.connected(partner);
       },
-      message: coordinator.message,
+      async message(member, message) {
+        if (message.type !== 'instance') return coordinator.message(member, message);
+        await instances.report(member, message.instance).catch((error) => {
+          sessions.close(member, error);
+          throw error;
+        });
+      },
       disconnected: coordinator.disconnected,
+      ended: instances.ended,
     },
     log,
   );

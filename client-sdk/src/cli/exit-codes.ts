@@ -44,6 +44,7 @@ const BY_ERROR = {
   'invite-invalid': EXIT.notAllowed,
   'wrong-coordinator': EXIT.notAllowed,
   superseded: EXIT.conflict,
+  'identity-cloned': EXIT.conflict,
   'plan-invalid': EXIT.invalid,
   'model-invalid': EXIT.invalid,
   'policy-refused': EXIT.refused,

@@ -39,7 +39,7 @@ export interface Connection {
 }
 
 /** Waiting does not mend these. Each comes from the first contact, or means that another node took this one's place. */
-const FINAL: readonly ErrorCode[] = ['superseded'];
+const FINAL: readonly ErrorCode[] = ['superseded', 'identity-cloned'];
 const FINAL_AT_FIRST: readonly ErrorCode[] = [
   ...FINAL,
   'wrong-coordinator',

@@ -16,7 +16,7 @@ import { addsUp, judge } from '../policy/index.ts';
 import { declineRun, dropAttempt } from './attempt.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
-import { type LedgerRecord, type LedgerView, noted, requireNewer, whySitOut } from './ledger.ts';
+import { type AttemptRecord, type LedgerView, noted, requireNewer, whySitOut } from './ledger.ts';
 import { type KnownRun, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
 export function announce(
@@ -60,7 +60,7 @@ export function announce(
 function start({ state, effects }: Step, live: LiveAttempt, now: number, context: SessionContext): Step {
   const { announcement, attempt: id } = live.secagg;
   const { run, round, attempt, epoch, plan, weights } = announcement;
-  const record: LedgerRecord = {
+  const record: AttemptRecord = {
     type: 'announced',
     time: now,
     run,

@@ -5,7 +5,7 @@ import { advertise, leaveAttempt, vectorMasked } from '@tributary/protocol/secag
 import { addsUp } from '../policy/index.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
-import { type LedgerRecord, noted, whySitOut } from './ledger.ts';
+import { type AttemptRecord, noted, whySitOut } from './ledger.ts';
 import { attemptOf, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
 export function progressed(state: SessionState, id: string, done: number): Step {
@@ -47,7 +47,7 @@ export function masked(state: SessionState, id: string, sha256: string, now: num
   if (step.kind === 'refused') return refused(state, live, step, now);
   const { announcement } = live.secagg;
   const { run, round, attempt, epoch, weights } = announcement;
-  const record: LedgerRecord = {
+  const record: AttemptRecord = {
     type: 'vector-sent',
     ...{ time: now, run, round, attempt, epoch, id, weights, sha256 },
   };
@@ -95,7 +95,7 @@ export function published(state: SessionState, message: ServerMessageOf<'publish
   const { announcement } = live.secagg;
   if (announcement.run !== run || announcement.round !== round)
     throw new TributaryError('equivocation', `Attempt ${id} is not of round ${round} in run ${run}.`);
-  const record: LedgerRecord = {
+  const record: AttemptRecord = {
     type: 'published',
     time: now,
     ...{ run, round, attempt: announcement.attempt, epoch: announcement.epoch, id, weights, transcript },

@@ -85,6 +85,7 @@ export function createNode(
     coordinator: coordinator.id,
     policy: parsePolicy(rules, role),
     engine: { name: 'test', speed: 'medium' },
+    instance: 'A'.repeat(22),
   };
   const approvals = new Map(options.approved ? [[hashes.plan, 'approved' as const]] : []);
   const effects: Effect[] = [];

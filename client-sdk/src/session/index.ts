@@ -7,7 +7,7 @@ export type {
   SessionInput,
   Step,
 } from './io.ts';
-export { LedgerRecord, type LedgerView, readLedger } from './ledger.ts';
+export { type AttemptRecord, LedgerRecord, type LedgerView, noted, readLedger } from './ledger.ts';
 export type { LedgerStore } from './ledger-store.ts';
 export { step } from './machine.ts';
 export { createSession, type EvaluationResult, type SessionState } from './state.ts';

@@ -14,7 +14,7 @@ import type {
 } from '@tributary/protocol';
 import type { MaskTerm } from '@tributary/protocol/secagg';
 import type { Approvals, Policy, Verdict } from '../policy/index.ts';
-import type { LedgerRecord } from './ledger.ts';
+import type { AttemptRecord } from './ledger.ts';
 import type { EvaluationResult, SessionState } from './state.ts';
 
 /** `attempt` is always the hash of the announcement. */
@@ -55,7 +55,7 @@ export type Effect =
   /** Dropped while there is no connection: the coordinator asks again. */
   | { readonly type: 'send'; readonly message: ClientMessage }
   /** Durable before the next effect; if that fails, the rest is dropped and `failed` comes back. */
-  | { readonly type: 'append'; readonly record: LedgerRecord }
+  | { readonly type: 'append'; readonly record: AttemptRecord }
   /** Download the model and train. Answers: progress, trained, failed. Seeds are 32 bytes. */
   | {
       readonly type: 'train';
@@ -180,6 +180,8 @@ export interface SessionContext {
   readonly policy: Policy;
   /** What this node trains with, as it is reported. */
   readonly engine: EngineReport;
+  /** 16 random bytes that name this process, base64url. */
+  readonly instance: string;
 }
 
 export interface Step {

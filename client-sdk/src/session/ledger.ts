@@ -18,6 +18,8 @@ const attempt = {
 } as const;
 
 export const LedgerRecord = Type.Union([
+  /** Written before the node connects: a folder that was copied or put back is told by their number. */
+  Closed({ type: Type.Literal('started'), time: Count }),
   /** Written before anything in the attempt is answered. */
   Closed({ type: Type.Literal('announced'), ...attempt, plan: Hash, weights: Hash }),
   /** Written before the first byte of the masked vector leaves. `weights`: the base that it moves away from. */
@@ -32,6 +34,8 @@ export const LedgerRecord = Type.Union([
   }),
 ]);
 export type LedgerRecord = Static<typeof LedgerRecord>;
+/** What the session machine has written down. */
+export type AttemptRecord = Exclude<LedgerRecord, { type: 'started' }>;
 
 export interface PublishedRound {
   readonly round: number;
@@ -49,6 +53,8 @@ export interface AcceptedAttempt extends SeenAttempt {
 
 /** What the records say, as far as later decisions need it. */
 export interface LedgerView {
+  /** Starts of the node. */
+  readonly starts: number;
   /** Highest epoch seen of this coordinator. */
   readonly epoch: number;
   /** Last announcement accepted, by run. */
@@ -62,6 +68,7 @@ export interface LedgerView {
 }
 
 export const EMPTY_LEDGER: LedgerView = {
+  starts: 0,
   epoch: 0,
   last: new Map(),
   published: new Map(),
@@ -77,8 +84,9 @@ export function noted(view: LedgerView, record: LedgerRecord): LedgerView {
   return noteInto(copyOf(view), record);
 }
 
-function copyOf({ epoch, last, published, sent, answered }: LedgerView): Growing {
+function copyOf({ starts, epoch, last, published, sent, answered }: LedgerView): Growing {
   return {
+    starts,
     epoch,
     last: new Map(last),
     published: new Map(published),
@@ -88,6 +96,7 @@ function copyOf({ epoch, last, published, sent, answered }: LedgerView): Growing
 }
 
 interface Growing {
+  starts: number;
   epoch: number;
   readonly last: Map<string, AcceptedAttempt>;
   readonly published: Map<string, PublishedRound>;
@@ -96,6 +105,7 @@ interface Growing {
 }
 
 function noteInto(view: Growing, record: LedgerRecord): Growing {
+  if (record.type === 'started') return { ...view, starts: view.starts + 1 };
   const { run, round, attempt, epoch } = record;
   view.epoch = Math.max(view.epoch, epoch);
   switch (record.type) {

@@ -97,13 +97,14 @@ function fromCoordinator(
 function ready(
   state: SessionState,
   message: Extract<ServerMessage, { type: 'ready' }>,
-  { identity, policy, engine }: SessionContext,
+  { identity, policy, engine, instance }: SessionContext,
 ): Step {
   const { name, role, members } = message;
   const strangers = members.filter(
     (member) => member.role === 'partner' && member.key !== identity.id && !state.pinned.has(member.key),
   );
   const effects: Effect[] = [
+    { type: 'send', message: { type: 'instance', instance: { id: instance, starts: state.ledger.starts } } },
     { type: 'send', message: { type: 'engine', engine } },
     emit({ type: 'connected', name, role, members, strangers }),
   ];

@@ -59,7 +59,7 @@ export interface Coordinator {
   useSessions(sessions: Sessions): void;
   connected(member: PartnerRow): Promise<void>;
   disconnected(key: string): void;
-  message(member: string, message: ClientMessage): Promise<void>;
+  message(member: string, message: Exclude<ClientMessage, { type: 'instance' }>): Promise<void>;
   /** Bytes that the update of this member has, if the coordinator is waiting for it. @throws wrong-attempt, wrong-phase, late */
   expectUpdate(attempt: string, member: string): { bytes: number };
   updateReceived(update: { attempt: string; member: string; sha256: string; bytes: number }): Promise<void>;

@@ -27,7 +27,7 @@ export interface Partners {
   /** @throws bad-signature, invite-invalid, conflict (the key is enrolled already) */
   enrol(request: EnrolRequest): Promise<EnrolResponse>;
   list(): Promise<Partner[]>;
-  /** @throws not-found, conflict (not enrolled yet) */
+  /** Active again, incidents are forgotten. @throws not-found, conflict (not enrolled yet) */
   setStatus(name: string, status: 'active' | 'suspended'): Promise<Partner>;
   /** Active ones with their keys: what nodes compare with their pins. */
   members(): Promise<Member[]>;
@@ -51,7 +51,7 @@ export interface PartnersDeps {
 export function createPartners(deps: PartnersDeps): Partners {
   const { store, identity, connected, now = Date.now, random = nodeRandom } = deps;
 
-  const toPartner = ({ name, role, status, key, lastSeen }: PartnerRow): Partner => ({
+  const toPartner = ({ name, role, status, key, lastSeen, incident }: PartnerRow): Partner => ({
     name,
     role,
     status,
@@ -60,6 +60,7 @@ export function createPartners(deps: PartnersDeps): Partners {
     connected: key !== null && connected(key),
     lastSeen,
     engine: key === null ? null : (deps.engineOf?.(key) ?? null),
+    incident,
   });
   const list = async () => (await store.partners()).map(toPartner);
   const members = async () =>
@@ -81,6 +82,8 @@ export function createPartners(deps: PartnersDeps): Partners {
         inviteExpires: expires,
         created,
         lastSeen: null,
+        instance: null,
+        incident: null,
       });
       crashPoint('coordinator.invite.committed');
       const invite = encodeInvite({ url: deps.publicUrl(), key: identity.id, secret, name, role, expires });
@@ -103,7 +106,8 @@ export function createPartners(deps: PartnersDeps): Partners {
           remedy: 'To void the invite, invite the same name again and keep that invite to yourself.',
         });
       if (status === 'suspended') deps.onSuspended?.(partner.key!);
-      return partner;
+      else await store.notePartner(partner.key!, { instance: null, incident: null });
+      return status === 'suspended' ? partner : { ...partner, incident: null };
     },
     members,
     find: (key) => store.partnerByKey(key),

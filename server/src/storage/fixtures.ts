@@ -76,6 +76,8 @@ export function invited(name: string, secret: string, change: Partial<PartnerRow
     inviteExpires: 2000,
     created: 1000,
     lastSeen: null,
+    instance: null,
+    incident: null,
     ...change,
   };
 }

@@ -90,6 +90,10 @@ export function createMemoryStore(epoch = 1): Store {
       const partner = byKey(key);
       if (partner) partners.set(partner.name, { ...partner, lastSeen: now });
     },
+    async notePartner(key, change) {
+      const partner = byKey(key);
+      if (partner) partners.set(partner.name, { ...partner, ...copy(change) });
+    },
     async close() {},
   };
 }

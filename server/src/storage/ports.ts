@@ -4,7 +4,15 @@
  */
 
 import type { Readable } from 'node:stream';
-import type { EvaluationReport, Member, PersonRole, Plan, RoundRecord, RunStatus } from '@tributary/protocol';
+import type {
+  EvaluationReport,
+  Instance,
+  Member,
+  PersonRole,
+  Plan,
+  RoundRecord,
+  RunStatus,
+} from '@tributary/protocol';
 
 export interface TokenRow {
   readonly name: string;
@@ -25,6 +33,15 @@ export interface PartnerRow {
   readonly inviteExpires: number | null;
   readonly created: number;
   readonly lastSeen: number | null;
+  /** The process that reported itself last. */
+  readonly instance: Instance | null;
+  /** Signs that its identity was copied. */
+  readonly incident: Incident | null;
+}
+
+export interface Incident {
+  readonly time: number;
+  readonly reason: string;
 }
 
 export interface RunRow {
@@ -134,6 +151,8 @@ export interface Store {
   enrol(inviteHash: string, key: string, now: number): Promise<PartnerRow>;
   setPartnerStatus(name: string, status: 'active' | 'suspended'): Promise<boolean>;
   touchPartner(key: string, now: number): Promise<void>;
+  /** What is known of the processes that use the key. */
+  notePartner(key: string, change: Partial<Pick<PartnerRow, 'instance' | 'incident'>>): Promise<void>;
 
   close(): Promise<void>;
 }

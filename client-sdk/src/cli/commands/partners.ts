@@ -2,6 +2,7 @@
 import { choice, command, group, wholeNumber } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import { dateTime, note, printResult, table } from '../output.ts';
+import { printable } from '../printable.ts';
 
 const invite = command({
   name: 'invite',
@@ -68,6 +69,13 @@ const list = command({
         ? table(context, ['NAME', 'ROLE', 'STATUS', 'NODE', 'ENGINE', 'KEY FINGERPRINT'], rows)
         : 'Nobody yet; `tributary partners invite NAME` makes an invite.';
     printResult(context, partners, human);
+    for (const { name, incident } of partners)
+      if (incident)
+        note(
+          context,
+          `\nIncident: ${name}, ${dateTime(incident.time)}: ${printable(incident.reason)}\n` +
+            `Ask ${name} by telephone. Is the key stolen: \`tributary partners suspend ${name}\`; is all in order: \`tributary partners resume ${name}\`.`,
+        );
   },
 });
 

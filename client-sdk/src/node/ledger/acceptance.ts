@@ -1,12 +1,12 @@
 /** What every LedgerStore must do. `reopen` closes the store and opens it again; null for one that forgets. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LedgerRecord } from '../../session/ledger.ts';
+import type { AttemptRecord } from '../../session/ledger.ts';
 import type { LedgerStore } from '../../session/ledger-store.ts';
 
 const hash = (digit: string): string => digit.repeat(64);
 
-/** One of each type, for attempt number `attempt`. */
-export function exampleRecords(attempt = 1): LedgerRecord[] {
+/** One of each type that tells of an attempt, number `attempt`. */
+export function exampleRecords(attempt = 1): AttemptRecord[] {
   const place = { time: 1_700_000_000_000, run: 'run-1', round: 1, attempt, epoch: 1, id: hash('a') };
   return [
     { type: 'announced', ...place, plan: hash('b'), weights: hash('c') },
@@ -47,8 +47,10 @@ export function describeLedgerStore(
       const record = { ...exampleRecords()[0]! };
       await store.append(record);
       record.round = 7;
-      (await store.load())[0]!.round = 9;
+      for (const loaded of await store.load()) loaded.time = 9;
       expect(await store.load()).toEqual([exampleRecords()[0]]);
+      await store.append({ type: 'started', time: 1 });
+      expect((await store.load())[1]).toEqual({ type: 'started', time: 1 });
     });
 
     test('refuses a record that could not be read again', async () => {
@@ -58,7 +60,7 @@ export function describeLedgerStore(
         { ...record!, weights: 'abc' },
         { ...record!, more: 1 },
       ])
-        await expect(store.append(wrong as LedgerRecord)).rejects.toMatchObject({ code: 'malformed' });
+        await expect(store.append(wrong as AttemptRecord)).rejects.toMatchObject({ code: 'malformed' });
       await store.append(record!);
       expect(await store.load()).toEqual([record]);
     });

@@ -48,6 +48,10 @@ const MIGRATIONS: readonly string[] = [
     run TEXT PRIMARY KEY REFERENCES runs (id), seq INTEGER NOT NULL, machine INTEGER NOT NULL, state TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE partners ADD COLUMN instance TEXT;
+  ALTER TABLE partners ADD COLUMN incident TEXT;
+  `,
 ];
 
 /** Of this program. */

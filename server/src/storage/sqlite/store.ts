@@ -108,6 +108,13 @@ function createStore(db: Kysely<Tables>): Store {
     async touchPartner(key, now) {
       await db.updateTable('partners').set({ last_seen: now }).where('key', '=', key).execute();
     },
+    async notePartner(key, { instance, incident }) {
+      const change = {
+        ...(instance === undefined ? {} : { instance: instance && JSON.stringify(instance) }),
+        ...(incident === undefined ? {} : { incident: incident && JSON.stringify(incident) }),
+      };
+      await db.updateTable('partners').set(change).where('key', '=', key).execute();
+    },
     close: () => db.destroy(),
   };
 }

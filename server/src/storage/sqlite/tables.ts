@@ -13,7 +13,9 @@ import type {
 export interface Tables {
   coordinator: { id: number; epoch: number };
   tokens: TokenRow;
-  partners: Omit<PartnerRow, 'inviteHash' | 'inviteExpires' | 'lastSeen'> & {
+  partners: Omit<PartnerRow, 'inviteHash' | 'inviteExpires' | 'lastSeen' | 'instance' | 'incident'> & {
+    instance: string | null;
+    incident: string | null;
     invite_hash: string | null;
     invite_expires: number | null;
     last_seen: number | null;
@@ -33,8 +35,16 @@ export interface Tables {
 const json = (value: unknown) => JSON.stringify(value ?? null);
 
 export const toTable = {
-  partner({ inviteHash, inviteExpires, lastSeen, ...same }: PartnerRow): Tables['partners'] {
-    return { ...same, invite_hash: inviteHash, invite_expires: inviteExpires, last_seen: lastSeen };
+  partner(row: PartnerRow): Tables['partners'] {
+    const { inviteHash, inviteExpires, lastSeen, instance, incident, ...same } = row;
+    return {
+      ...same,
+      invite_hash: inviteHash,
+      invite_expires: inviteExpires,
+      last_seen: lastSeen,
+      instance: instance && json(instance),
+      incident: incident && json(incident),
+    };
   },
   run({ plan, planHash, initialModel, ...same }: RunRow): Tables['runs'] {
     return { ...same, plan: json(plan), plan_hash: planHash, initial_model: initialModel };
@@ -57,8 +67,16 @@ export const toTable = {
 };
 
 export const fromTable = {
-  partner({ invite_hash, invite_expires, last_seen, ...same }: Tables['partners']): PartnerRow {
-    return { ...same, inviteHash: invite_hash, inviteExpires: invite_expires, lastSeen: last_seen };
+  partner(row: Tables['partners']): PartnerRow {
+    const { invite_hash, invite_expires, last_seen, instance, incident, ...same } = row;
+    return {
+      ...same,
+      inviteHash: invite_hash,
+      inviteExpires: invite_expires,
+      lastSeen: last_seen,
+      instance: instance && JSON.parse(instance),
+      incident: incident && JSON.parse(incident),
+    };
   },
   run({ plan, plan_hash, initial_model, ...same }: Tables['runs']): RunRow {
     return { ...same, plan: JSON.parse(plan), planHash: plan_hash, initialModel: initial_model };

@@ -30,7 +30,8 @@ async function start(message: () => Promise<void>) {
   const connected = async () => {
     sessions.send(node.id, { type: 'ready', name: 'node', role: 'partner', members: [] });
   };
-  const handlers = { admit: async () => {}, connected, disconnected: () => {}, message };
+  const nothing = async () => {};
+  const handlers = { admit: nothing, connected, disconnected: () => {}, ended: nothing, message };
   sessions = createSessions(coordinator, () => 1, handlers, createLog('silent'));
   http = createServer();
   sessions.attach(http);

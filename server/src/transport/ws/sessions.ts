@@ -43,6 +43,8 @@ export interface SessionHandlers {
   connected(session: Session): Promise<void>;
   message(member: string, message: ClientMessage): Promise<void>;
   disconnected(member: string): void;
+  /** `outlived`: a newer session of the member took its place although its process was alive. */
+  ended(session: Session, outlived: boolean): Promise<void>;
 }
 
 export interface Sessions {
@@ -148,10 +150,13 @@ export function createSessions(
     };
     for (const { data, binary } of early) take(data, binary);
     socket.on('message', take);
-    socket.on('close', () => {
+    socket.on('close', (code) => {
       clearInterval(heartbeat);
       byId.delete(live.id);
-      if (byMember.get(member) !== live) return;
+      const replaced = byMember.get(member) !== live;
+      // Only who is alive answers a close; what is dead ends without (RFC 6455, 7.1.5).
+      handlers.ended(live, replaced && code !== 1006).catch((err) => log.error({ err, member }, 'fault'));
+      if (replaced) return;
       byMember.delete(member);
       handlers.disconnected(member);
     });

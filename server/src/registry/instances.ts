@@ -1,0 +1,74 @@
+/**
+ * Which process uses an identity. One key, one ledger, one process: a second one would send a second vector on the same
+ * weights, and the two together tell what was masked. Signs of a copy are kept as an incident of the partner.
+ */
+import { type Instance, TributaryError } from '@tributary/protocol';
+import type { Logger } from 'pino';
+import type { Store } from '../storage/ports.ts';
+
+interface SessionOf {
+  readonly id: string;
+  readonly member: string;
+}
+
+export interface Instances {
+  began(session: SessionOf): void;
+  /** What the member of the current session says of its process. @throws identity-cloned: its state is older than what was seen. */
+  report(member: string, instance: Instance): Promise<void>;
+  /** `outlived`: a newer session took its place although this one's process was alive. */
+  ended(session: SessionOf, outlived: boolean): Promise<void>;
+}
+
+/** The current session of a member, its process, and a process that was alive when it was replaced. */
+interface Use {
+  readonly session: string;
+  readonly process: string | null;
+  readonly before: string | null;
+  readonly outlived: string | null;
+}
+
+export function createInstances(store: Store, log: Logger, now: () => number = Date.now): Instances {
+  const uses = new Map<string, Use>();
+
+  async function incident(member: string, reason: string): Promise<void> {
+    const partner = await store.partnerByKey(member);
+    log.warn({ audit: 'identity.cloned', partner: partner?.name, reason }, 'two nodes use one identity');
+    await store.notePartner(member, { incident: { time: now(), reason } });
+  }
+
+  /** Once both processes are known. */
+  async function compare(member: string): Promise<void> {
+    const use = uses.get(member);
+    if (!use?.outlived || !use.process) return;
+    uses.set(member, { ...use, outlived: null });
+    if (use.outlived !== use.process)
+      await incident(member, 'Two processes used this identity at the same time: the key was copied.');
+  }
+
+  return {
+    began({ id, member }) {
+      const before = uses.get(member)?.process ?? null;
+      uses.set(member, { session: id, process: null, before, outlived: null });
+    },
+    async report(member, instance) {
+      const known = (await store.partnerByKey(member))?.instance;
+      if (known && known.id !== instance.id && instance.starts <= known.starts) {
+        const reason = `A node that was started ${instance.starts} times came after one that was started ${known.starts} times: a copy or an old backup of the state folder is running.`;
+        await incident(member, reason);
+        throw new TributaryError('identity-cloned', reason);
+      }
+      if (known?.id !== instance.id) await store.notePartner(member, { instance });
+      const use = uses.get(member);
+      if (use) uses.set(member, { ...use, process: instance.id });
+      await compare(member);
+    },
+    async ended({ id, member }, outlived) {
+      const use = uses.get(member);
+      if (use?.session === id) uses.delete(member);
+      else if (use && outlived) {
+        uses.set(member, { ...use, outlived: use.before });
+        await compare(member);
+      }
+    },
+  };
+}
