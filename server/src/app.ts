@@ -36,6 +36,8 @@ export interface AppOptions {
   /** Database, models, spool and identity; made if missing. */
   readonly folder: string;
   readonly log: Logger;
+  /** Puts a new token in the place of `admin`: the old one got lost. */
+  readonly renewAdminToken?: boolean;
 }
 
 export interface ListenOptions {
@@ -47,7 +49,7 @@ export interface ListenOptions {
 
 export interface App {
   readonly identity: Identity;
-  /** Made at the first start and known only then. */
+  /** Made at the first start, or renewed at this one, and known only then. */
   readonly adminToken: string | null;
   readonly http: FastifyInstance;
   listen(options: ListenOptions): Promise<{ url: string }>;
@@ -65,12 +67,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
 }
 
-async function assemble({ folder, log }: AppOptions, store: Store): Promise<App> {
+async function assemble({ folder, log, renewAdminToken = false }: AppOptions, store: Store): Promise<App> {
   const identity = await openIdentity(folder);
   const blobs = await openBlobFolder(join(folder, 'blobs'));
   const spool = await openSpoolFolder(join(folder, 'spool'));
   const epoch = await store.epoch();
-  const adminToken = await ensureAdminToken(store);
+  const adminToken = await ensureAdminToken(store, { renew: renewAdminToken });
   const modelCache = createBlobCache(blobs, CACHE_BYTES);
   const aggregation = startAggregation();
   let publicUrl = '';

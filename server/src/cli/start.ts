@@ -24,6 +24,11 @@ const ARGS = {
     default: false,
     description: 'Listen off loopback without TLS: put a TLS-ending proxy in front',
   },
+  'new-admin-token': {
+    type: 'boolean',
+    default: false,
+    description: 'The admin token got lost: print a new one, the old one is void',
+  },
   'log-level': {
     type: 'string',
     default: 'info',
@@ -47,7 +52,11 @@ export const start = defineCommand({
         `--host ${args.host} is reachable by others, and this version speaks plain HTTP: add --allow-insecure and put a TLS-ending proxy in front.`,
       );
     const log = createLog(args['log-level']);
-    const app = await createApp({ folder: resolve(args.data), log });
+    const app = await createApp({
+      folder: resolve(args.data),
+      log,
+      renewAdminToken: args['new-admin-token'],
+    });
     closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
       if (err) log.fatal({ err }, 'unexpected fault');
       await app.close();
@@ -72,7 +81,7 @@ function describe(facts: { url: string; fingerprint: string; adminToken: string 
   if (facts.adminToken)
     lines.push(
       '',
-      'First start. The admin token is shown this once; keep it like a password:',
+      'The admin token is new, and shown this once; keep it like a password:',
       `  ${facts.adminToken}`,
       `Next: tributary login ${facts.url}`,
     );

@@ -5,6 +5,8 @@ import { crashPoint } from '@tributary/protocol/node';
 import type { Store, TokenRow } from '../storage/ports.ts';
 
 const PREFIX = 'trib_';
+/** Name of the first one. */
+const ADMIN = 'admin';
 const TOKEN = /^trib_[A-Za-z0-9_-]{43}$/;
 
 export interface Tokens {
@@ -39,10 +41,17 @@ export function createTokens(store: Store, now: () => number = Date.now): Tokens
   };
 }
 
-/** At the first start makes the token `admin` and returns it; null once an administrator has one. */
-export async function ensureAdminToken(store: Store, now: () => number = Date.now): Promise<string | null> {
-  if ((await store.tokens()).some((token) => token.role === 'admin')) return null;
-  const token = await createTokens(store, now).create('admin', 'admin');
+/**
+ * At the first start makes the token `admin` and returns it; null once an administrator has one. A crash between its row
+ * and its print, like a slip of paper that got lost, leaves a token that nobody knows: `renew` puts another in its place.
+ */
+export async function ensureAdminToken(
+  store: Store,
+  { renew = false, now = Date.now }: { renew?: boolean; now?: () => number } = {},
+): Promise<string | null> {
+  if (renew) await store.removeToken(ADMIN);
+  if ((await store.tokens()).some((token) => token.role === 'admin') && !renew) return null;
+  const token = await createTokens(store, now).create(ADMIN, 'admin');
   crashPoint('coordinator.admin-token.committed');
   return token;
 }

@@ -131,7 +131,7 @@ export async function createFixture(openStore: (folder: string) => Promise<Store
     },
     runs: standInRuns(state),
   });
-  const admin = (await ensureAdminToken(store, now))!;
+  const admin = (await ensureAdminToken(store, { now }))!;
 
   const enrolment: Fixture['enrolment'] = (text, identity = newIdentity(), change = {}) => {
     const invite = decodeInvite(text);
