@@ -52,7 +52,7 @@ export const COORDINATOR_CRASH_POINTS = [
 const NODE_FILES = ['identity', 'enrolment', 'members', 'approvals'] as const;
 export type NodeFile = (typeof NODE_FILES)[number];
 const RECORDS = ['started', 'announced', 'vector-sent', 'published', 'refused'] as const;
-const SENT = ['instance', 'consent', 'advert', 'shares', 'agree', 'unmask', 'leave'] as const;
+const SENT = ['instance', 'consent', 'advert', 'shares', 'agree', 'unmask', 'leave', 'abandon'] as const;
 
 /** In the order in which a node comes to them. */
 export const NODE_CRASH_POINTS = [
