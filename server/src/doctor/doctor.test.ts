@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Finding } from '@tributary/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openIdentity } from '../registry/identity-file.ts';
+import { SCHEMA_VERSION } from '../storage/sqlite/migrations.ts';
 import { openDatabase } from '../storage/sqlite/open.ts';
 import { fileSystem, space } from './data-folder.ts';
 import { examine } from './examine.ts';
@@ -47,7 +48,7 @@ describe('tributary-server doctor', () => {
     const before = await picture(folder);
     const findings = await look(folder);
     expect(findings.filter(({ level, check }) => level !== 'ok' && check !== 'disk')).toEqual([]);
-    expect(of(findings, 'database')?.message).toBe('sound, schema 1');
+    expect(of(findings, 'database')?.message).toBe(`sound, schema ${SCHEMA_VERSION}`);
     expect(await picture(folder)).toEqual(before);
   });
 

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { fromBase64, type Identity, identityFromSeed, TributaryError, toBase64 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import { asFileError, makeFolder, PRIVATE_FILE, partOf, publish } from '../storage/files.ts';
+import { IDENTITY_FILE } from '../storage/sqlite/open.ts';
 
-export const IDENTITY_FILE = 'coordinator.key';
+export { IDENTITY_FILE };
 
 /** Reads the identity, makes it at the first start. The caller holds the data folder's lock. @throws storage-failed */
 export async function openIdentity(folder: string): Promise<Identity> {

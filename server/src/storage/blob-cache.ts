@@ -9,6 +9,7 @@ export interface BlobCache {
   get(hash: string): Promise<Buffer>;
   /** A blob that was just made, so that its first download reads no file. */
   put(hash: string, bytes: Buffer): void;
+  has(hash: string): boolean;
 }
 
 /** @param maxBytes kept at most, except that the last blob asked for stays whatever its size. */
@@ -48,5 +49,6 @@ export function createBlobCache(blobs: Pick<Blobs, 'read'>, maxBytes: number): B
       entries.set(hash, { bytes: Promise.resolve(bytes), size: bytes.length });
       evict();
     },
+    has: (hash) => entries.has(hash),
   };
 }

@@ -1,11 +1,13 @@
 /** The Blobs port as a folder of files, each named by its SHA-256. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { createReadStream, existsSync, statSync, unlinkSync, utimesSync } from 'node:fs';
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { TributaryError } from '@tributary/protocol';
 import {
   asFileError,
+  HASH,
   makeFolder,
   PRIVATE_FILE,
   partOf,
@@ -31,11 +33,26 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
     throw asFileError(cause, `The blob folder ${folder} cannot be used`);
   }
 
+  /** Whether the blob is there already, sound; a damaged one makes way. Counts as put again. */
+  async function present(hash: string, path: string): Promise<boolean> {
+    if (!existsSync(path)) return false;
+    if ((await hashOf(path)) !== hash) await rm(path, { force: true });
+    // In one step with the test, so that nothing is collected in between.
+    if (!existsSync(path)) return false;
+    const now = new Date();
+    utimesSync(path, now, now);
+    return true;
+  }
+
   return {
     async put(bytes) {
       const hash = createHash('sha256').update(bytes).digest('hex');
       const path = pathOf(hash);
-      if (existsSync(path)) return hash;
+      try {
+        if (await present(hash, path)) return hash;
+      } catch (cause) {
+        throw asFileError(cause, `Keeping blob ${hash} failed`);
+      }
       const part = partOf(path);
       try {
         const handle = await open(part, 'wx', PRIVATE_FILE);
@@ -55,7 +72,11 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
     },
     async receive(stream, { sha256, maxBytes }) {
       const path = pathOf(sha256);
-      if (existsSync(path)) return (await stat(path)).size;
+      try {
+        if (await present(sha256, path)) return (await stat(path)).size;
+      } catch (cause) {
+        throw asFileError(cause, `Keeping blob ${sha256} failed`);
+      }
       const part = partOf(path);
       const received = await receiveFile(stream, part, maxBytes);
       try {
@@ -76,11 +97,35 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
         throw asFileError(cause, `Reading blob ${hash} failed`);
       });
       if (createHash('sha256').update(bytes).digest('hex') !== hash)
-        throw new TributaryError('storage-failed', `Blob ${hash} is corrupt on disk.`);
+        throw new TributaryError('storage-failed', `Blob ${hash} is corrupt on disk.`, {
+          remedy:
+            'Upload the same model again (`tributary runs start --weights` does), or copy the file from the folder ' +
+            '`blobs` of a backup: its name is its SHA-256.',
+        });
       return bytes;
     },
+    async list() {
+      const names = (await readdir(folder)).filter((name) => HASH.test(name));
+      const found = names.map((hash) => ({ hash, put: statSync(join(folder, hash), QUIETLY)?.mtimeMs }));
+      return found.flatMap(({ hash, put }) => (put === undefined ? [] : [{ hash, put }]));
+    },
     remove: (hash) => rm(pathOf(hash), { force: true }),
+    collect({ hash, put }) {
+      const path = pathOf(hash);
+      if (statSync(path, QUIETLY)?.mtimeMs !== put) return false;
+      unlinkSync(path);
+      return true;
+    },
   };
+}
+
+const QUIETLY = { throwIfNoEntry: false } as const;
+
+/** SHA-256 in hex. */
+export async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }
 
 /** @throws hash-mismatch */

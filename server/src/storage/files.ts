@@ -5,6 +5,7 @@ import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { crashPoint, type FileKind } from '@tributary/protocol/node';
+import { storageFault } from './faults.ts';
 
 /** Ends the names of files that are still being written. */
 const PART = '.part';
@@ -12,7 +13,7 @@ const PART = '.part';
 export const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
-const HASH = /^[0-9a-f]{64}$/;
+export const HASH = /^[0-9a-f]{64}$/;
 const KEY = /^[A-Za-z0-9_-]{43}$/;
 
 /** @returns `text`, safe as a file name. @throws malformed, so that nothing climbs out of its folder. */
@@ -74,7 +75,6 @@ async function syncFolder(folder: string): Promise<void> {
 
 /** Faults of the file system as storage-failed; what is typed already passes. */
 export function asFileError(cause: unknown, what: string): TributaryError {
-  if (cause instanceof TributaryError) return cause;
-  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  return new TributaryError('storage-failed', `${what}: ${code}.`, { cause });
+  const { path } = (cause ?? {}) as { path?: unknown };
+  return storageFault(what, cause, typeof path === 'string' ? dirname(path) : 'DIR');
 }

@@ -47,6 +47,10 @@ export function createMemoryStore(epoch = 1): Store {
     rounds: async (run) => copy(sorted(of(tables.rounds, run), (row) => row.round)),
     evaluations: async (run) => copy(sorted(of(tables.evaluations, run), (row) => row.round)),
     updates: async (attempt) => copy([...tables.updates.values()].filter((row) => row.attempt === attempt)),
+    async namedBlobs() {
+      const runs = [...tables.runs.values()].flatMap(({ initialModel, model }) => [initialModel, model]);
+      return new Set([...runs, ...[...tables.rounds.values()].map(({ record }) => record.model)]);
+    },
     snapshot: async (run) => copy(tables.snapshots.get(run)),
     journal: async (run) => copy(tables.journal.filter((entry) => entry.run === run)),
 
@@ -134,6 +138,9 @@ function apply(tables: Tables, commit: Commit): Tables {
     known(snapshot.run);
     replaceSnapshot(head(snapshot.run), snapshot);
     tables.snapshots.set(snapshot.run, snapshot);
+    const now = new Set(commit.updates?.map(({ attempt }) => attempt));
+    for (const [id, { run, attempt }] of tables.updates)
+      if (run === snapshot.run && !now.has(attempt)) tables.updates.delete(id);
     tables.journal = tables.journal.filter((entry) => entry.run !== snapshot.run || entry.seq > snapshot.seq);
   }
   return tables;

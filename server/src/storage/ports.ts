@@ -119,7 +119,10 @@ export interface Commit {
   readonly runs?: readonly RunRow[];
   readonly rounds?: readonly RoundRow[];
   readonly evaluations?: readonly EvaluationRow[];
-  /** Replaces the run's snapshot and deletes its journal up to that seq. */
+  /**
+   * Replaces the run's snapshot, deletes its journal up to that seq, and the update rows of earlier commits: a snapshot is
+   * taken only while no attempt is open.
+   */
   readonly snapshots?: readonly Snapshot[];
 }
 
@@ -133,6 +136,8 @@ export interface Store {
   rounds(run: string): Promise<RoundRow[]>;
   evaluations(run: string): Promise<EvaluationRow[]>;
   updates(attempt: string): Promise<UpdateRow[]>;
+  /** Hashes of the models that runs and rounds name. */
+  namedBlobs(): Promise<ReadonlySet<string>>;
   snapshot(run: string): Promise<Snapshot | undefined>;
   /** Entries after the snapshot, in order. */
   journal(run: string): Promise<JournalEntry[]>;
@@ -159,14 +164,18 @@ export interface Store {
 
 /** Immutable files by SHA-256: models. */
 export interface Blobs {
-  /** Durable when it resolves: written, fsynced, renamed, folder fsynced. Idempotent. Returns the hash. */
+  /** Durable when it resolves: written, fsynced, renamed, folder fsynced. Idempotent, mends a damaged one. Returns the hash. */
   put(bytes: Uint8Array): Promise<string>;
   /** Streams into a blob. @throws hash-mismatch, too-large; nothing is left behind then. */
   receive(stream: Readable, expected: { sha256: string; maxBytes: number }): Promise<number>;
   has(hash: string): Promise<boolean>;
+  /** Every blob, and when it was last put or received: milliseconds since 1970. */
+  list(): Promise<{ readonly hash: string; readonly put: number }[]>;
   /** Whole blob, its hash checked. @throws not-found, storage-failed (corrupt) */
   read(hash: string): Promise<Buffer>;
   remove(hash: string): Promise<void>;
+  /** Removes it unless it was put again after `put`. @returns whether it did */
+  collect(blob: { readonly hash: string; readonly put: number }): boolean;
 }
 
 /** Masked updates on their way in: one folder per attempt, one file per member. */

@@ -44,6 +44,8 @@ export const refusals = {
       'conflict',
       `Member ${member} already sent another update for attempt ${attempt}: the first one counts.`,
     ),
+  epochNotRaised: (epoch: number) =>
+    new TributaryError('conflict', `The store's epoch is ${epoch} or above already: it only rises.`),
   tokenTaken: (name: string) => new TributaryError('conflict', `There is a token named ${name} already.`),
   partnerTaken: (name: string) => new TributaryError('conflict', `There is a partner named ${name} already.`),
   invite: () => new TributaryError('invite-invalid', 'The invite is unknown, used or expired.'),

@@ -39,6 +39,7 @@ export async function applyCommit(tx: Tx, commit: Commit): Promise<void> {
     const insert = tx.insertInto('snapshots').values({ run, ...rest });
     await insert.onConflict((on) => on.column('run').doUpdateSet(rest)).execute();
     await tx.deleteFrom('journal').where('run', '=', run).where('seq', '<=', snapshot.seq).execute();
+    await deleteUpdates(tx, run, new Set(commit.updates?.map(({ attempt }) => attempt)));
     crashPoint('coordinator.transaction.compacted');
   }
   crashPoint('coordinator.transaction.applied');
@@ -61,6 +62,12 @@ async function journalHead(tx: Tx, run: string): Promise<JournalHead> {
   const last = await entries.orderBy('seq', 'desc').limit(1).executeTakeFirst();
   const snapshot = await tx.selectFrom('snapshots').select('seq').where('run', '=', run).executeTakeFirst();
   return { snapshot: snapshot?.seq ?? 0, last: last?.seq ?? snapshot?.seq ?? 0 };
+}
+
+/** Those of attempts that are over. */
+async function deleteUpdates(tx: Tx, run: string, except: ReadonlySet<string>): Promise<void> {
+  const all = tx.deleteFrom('updates').where('run', '=', run);
+  await (except.size === 0 ? all : all.where('attempt', 'not in', [...except])).execute();
 }
 
 async function insertUpdate(tx: Tx, update: UpdateRow): Promise<void> {

@@ -9,6 +9,34 @@ export interface SqliteHandle extends SqliteDatabase {
   exec(sql: string): void;
 }
 
+/**
+ * Where SQLite has rolled back by itself (disk full, faults of the disk: sqlite.org/lang_transaction.html), Kysely's
+ * rollback fails, and its error would hide the one that tells what happened.
+ */
+export function withQuietRollback(database: SqliteHandle): SqliteHandle {
+  return {
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    prepare(sql) {
+      const statement = database.prepare(sql);
+      if (!/^\s*rollback\s*$/i.test(sql)) return statement;
+      return {
+        reader: statement.reader,
+        all: (parameters) => statement.all(parameters),
+        iterate: (parameters) => statement.iterate(parameters),
+        run(parameters) {
+          try {
+            return statement.run(parameters);
+          } catch (cause) {
+            if (!/no transaction is active/.test(String(cause))) throw cause;
+            return { changes: 0, lastInsertRowid: 0 };
+          }
+        },
+      };
+    },
+  };
+}
+
 export type SqliteDriver = 'node:sqlite' | 'better-sqlite3';
 
 interface NodeStatement {

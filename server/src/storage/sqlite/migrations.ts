@@ -57,8 +57,8 @@ const MIGRATIONS: readonly string[] = [
 /** Of this program. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** Brings the database up to this program, each step whole or not at all. @throws unsupported-version for a newer one. */
-export function migrate(database: SqliteHandle): void {
+/** @returns the version that it has. @throws unsupported-version for a newer one. */
+export function requireKnownSchema(database: SqliteHandle): number {
   const [row] = database.prepare('PRAGMA user_version').all([]) as { user_version: number }[];
   const version = row?.user_version ?? 0;
   if (version > MIGRATIONS.length)
@@ -67,6 +67,12 @@ export function migrate(database: SqliteHandle): void {
       `The database has schema ${version}, this program knows schemas up to ${MIGRATIONS.length}.`,
       { remedy: 'Start the newer program that wrote it, or restore the backup made before the upgrade.' },
     );
+  return version;
+}
+
+/** Brings the database up to this program, each step whole or not at all. @throws unsupported-version for a newer one. */
+export function migrate(database: SqliteHandle): void {
+  const version = requireKnownSchema(database);
   for (const [index, step] of MIGRATIONS.slice(version).entries())
     database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${version + index + 1}; COMMIT;`);
 }

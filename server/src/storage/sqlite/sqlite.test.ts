@@ -63,7 +63,7 @@ for (const driver of drivers) {
 
     it('refuses a database that a newer program wrote, and leaves it alone', async () => {
       const path = folder();
-      const handle = await openDatabase(path, driver);
+      const handle = await openDatabase(path, { driver });
       handle.exec('PRAGMA user_version = 99');
       handle.close();
       for (let attempt = 0; attempt < 2; attempt++)
@@ -74,7 +74,7 @@ for (const driver of drivers) {
 
     it('writes ahead, syncs fully, checks foreign keys, and shows the file to its owner only', async () => {
       const path = folder();
-      const handle = await openDatabase(path, driver);
+      const handle = await openDatabase(path, { driver });
       const pragma = (name: string) =>
         Object.values(handle.prepare(`PRAGMA ${name}`).all([])[0] as object)[0];
       expect(pragma('journal_mode')).toBe('wal');

@@ -1,19 +1,22 @@
 /** The Store port over SQLite. */
 import { crashPoint } from '@tributary/protocol/node';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, SqliteDialect, sql } from 'kysely';
 import type { PartnerRow, Store } from '../ports.ts';
 import { refusals } from '../rules.ts';
 import { applyCommit } from './commit.ts';
-import type { SqliteDriver } from './drivers.ts';
-import { asStorageError, openDatabase } from './open.ts';
+import { asStorageError, type OpenOptions, openDatabase } from './open.ts';
 import { fromTable, type Tables, toTable } from './tables.ts';
 
+export interface SqliteStore extends Store {
+  /** Writes a consistent copy of the database, while it is in use, into a new or empty file. */
+  copyTo(file: string): Promise<void>;
+  /** From now on every write needs the new epoch. @throws conflict when it is not above the present one */
+  raiseEpoch(epoch: number): Promise<void>;
+}
+
 /** @throws already-running, unsupported-version, storage-failed */
-export async function openSqliteStore(
-  folder: string,
-  options: { driver?: SqliteDriver } = {},
-): Promise<Store> {
-  const handle = await openDatabase(folder, options.driver);
+export async function openSqliteStore(folder: string, options: OpenOptions = {}): Promise<SqliteStore> {
+  const handle = await openDatabase(folder, options);
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: handle }) });
   // Kysely closes only what it has used.
   await db.selectFrom('coordinator').select('epoch').executeTakeFirstOrThrow();
@@ -21,10 +24,18 @@ export async function openSqliteStore(
   return guard(typed, folder);
 }
 
-function createStore(db: Kysely<Tables>): Store {
+function createStore(db: Kysely<Tables>): SqliteStore {
   const partners = () => db.selectFrom('partners').selectAll();
   return {
     epoch: async () => (await db.selectFrom('coordinator').select('epoch').executeTakeFirstOrThrow()).epoch,
+    async copyTo(file) {
+      await sql`VACUUM INTO ${file}`.execute(db);
+    },
+    async raiseEpoch(epoch) {
+      const raise = db.updateTable('coordinator').set({ epoch }).where('epoch', '<', epoch);
+      const { numUpdatedRows } = await raise.executeTakeFirstOrThrow();
+      if (numUpdatedRows !== 1n) throw refusals.epochNotRaised(epoch);
+    },
     commit: (commit) => db.transaction().execute((tx) => applyCommit(tx, commit)),
 
     async runs() {
@@ -45,6 +56,12 @@ function createStore(db: Kysely<Tables>): Store {
     },
     updates: (attempt) =>
       db.selectFrom('updates').selectAll().where('attempt', '=', attempt).orderBy('received').execute(),
+    async namedBlobs() {
+      const named = await sql<{ hash: string }>`
+        SELECT initial_model AS hash FROM runs UNION SELECT model FROM runs
+        UNION SELECT json_extract(record, '$.model') FROM rounds`.execute(db);
+      return new Set(named.rows.map(({ hash }) => hash));
+    },
     async snapshot(run) {
       const row = await db.selectFrom('snapshots').selectAll().where('run', '=', run).executeTakeFirst();
       return row && fromTable.snapshot(row);
@@ -120,7 +137,7 @@ function createStore(db: Kysely<Tables>): Store {
 }
 
 /** Every method fails with typed errors only. */
-function guard(store: Store, folder: string): Store {
+function guard<T extends Store>(store: T, folder: string): T {
   const guarded = Object.entries(store).map(([name, method]) => [
     name,
     async (...parameters: unknown[]) => {
@@ -131,5 +148,5 @@ function guard(store: Store, folder: string): Store {
       }
     },
   ]);
-  return Object.fromEntries(guarded) as Store;
+  return Object.fromEntries(guarded) as T;
 }
