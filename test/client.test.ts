@@ -173,6 +173,29 @@ describe('FederatedClient', () => {
     expect((await back!).events.map(([type]) => type)).toContain('unmasked');
   });
 
+  it('a round that one partner leaves with its vector: certified as abandoned, everybody trains it again', async () => {
+    const ledger = createMemoryLedger();
+    // Three partners, t = 3: nobody may be missing.
+    const { identities, started } = await clients.gather(3, (index) => (index === 0 ? { ledger } : {}));
+    let back: Promise<Started> | undefined;
+    started[0]!.client.on('uploading', () => {
+      const { client } = started[0]!;
+      const start = () => clients.start(identities[0]!, identities, { ledger, trainer: stepTrainer(0) });
+      back = client.close().then(start);
+    });
+    const { id } = await coordinator.startRun(testPlan({ rounds: 2, timing: PATIENT }));
+    const run = await coordinator.until(id, ended);
+    expect(run.status).toBe('done');
+    expect(run.history.map(({ attempts }) => attempts)).toEqual([2, 1]);
+    expect(distance(await clients.publishedModel(id), [0, 1, 2], 2)).toBeLessThan(1e-4);
+    await back;
+    const records = await ledger.load();
+    expect(records.map(({ type }) => type)).toEqual([
+      ...['started', 'announced', 'vector-sent', 'refused', 'started'],
+      ...['certified', 'announced', 'vector-sent', 'published', 'announced', 'vector-sent', 'published'],
+    ]);
+  });
+
   it('a disk that is full when the vector should be noted: nothing leaves, the others go on', async () => {
     const memory = createMemoryLedger();
     const full: LedgerStore = {

@@ -41,6 +41,7 @@ export type Domain =
   | 'cohort'
   | 'survivors'
   | 'survivor-agreement'
+  | 'abandon'
   | 'transcript'
   | 'plan'
   | 'topology';

@@ -20,6 +20,8 @@ export const LIMITS = {
   name: 200,
   /** Free text in refusals: characters, so that a log line stays a line. */
   reason: 1000,
+  /** Attempts at one round that may fail before the run does: beyond this something is wrong that waiting will not mend. */
+  attempts: 20,
   rounds: 10_000,
   epochs: 1000,
   batch: 65_536,

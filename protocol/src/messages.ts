@@ -87,6 +87,8 @@ const ClientMessages = [
   Closed({ ...type('shares'), ...attempt, deals: Type.Array(SignedDeal, { maxItems: LIMITS.cohort }) }),
   Closed({ ...type('agree'), ...attempt, signature: Signature }),
   Closed({ ...type('unmask'), ...attempt, shares: UnmaskShares }),
+  /** The answer to `abandoned`, of who has revealed no share of that attempt and never will (PROTOCOL.md 6.11). */
+  Closed({ ...type('abandon'), ...attempt, signature: Signature }),
   /** The client leaves this attempt; `convict` names dealers whose share did not fit its hash. */
   Closed({
     ...type('leave'),
@@ -112,6 +114,13 @@ export type ClientMessage = Static<typeof ClientMessage>;
 
 /* ---- coordinator to client, sealed ---- */
 
+/** That an attempt was abandoned: who sent a vector in it may send another (PROTOCOL.md 6.11). */
+export const AbandonCertificate = Closed({
+  ...attempt,
+  signatures: Type.Array(Closed({ member: Key, signature: Signature }), { maxItems: LIMITS.cohort }),
+});
+export type AbandonCertificate = Static<typeof AbandonCertificate>;
+
 const ServerMessages = [
   /** After the handshake: who else is enrolled, so that the partner can pin them. */
   Closed({
@@ -122,7 +131,13 @@ const ServerMessages = [
   }),
   /** A run this partner may take part in; answered by consent or decline. `plan` is parsed by parsePlan. */
   Closed({ ...type('proposal'), run: runId, plan: Type.Unknown() }),
-  Closed({ ...type('announce'), announcement: Announcement, signature: Signature }),
+  Closed({
+    ...type('announce'),
+    announcement: Announcement,
+    signature: Signature,
+    /** Of earlier attempts on the same base weights. */
+    certificates: Type.Optional(Type.Array(AbandonCertificate, { maxItems: LIMITS.attempts })),
+  }),
   Closed({ ...type('roster'), ...attempt, roster: Roster, signature: Signature }),
   /** U2 with the deals meant for this member. */
   Closed({

@@ -54,7 +54,7 @@ export function createLoop(initial: SessionState, deps: LoopDeps, jobs: () => Jo
         deps.emit({ type: 'warning', code: error.code, message: `${effect.type}: ${error.message}` });
         if (effect.type !== 'append') continue;
         // What was to follow must not happen: the attempt is left.
-        queue.unshift({ type: 'failed', attempt: effect.record.id, error });
+        queue.unshift({ type: 'failed', attempt: effect.of ?? effect.record.id, error });
         return;
       }
     }

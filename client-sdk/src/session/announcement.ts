@@ -13,6 +13,7 @@ import {
 } from '@tributary/protocol';
 import { advertise, openAttempt } from '@tributary/protocol/secagg';
 import { addsUp, judge } from '../policy/index.ts';
+import { believe } from './abandonment.ts';
 import { declineRun, dropAttempt } from './attempt.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
@@ -35,6 +36,8 @@ export function announce(
   try {
     const opened = openAttempt(secaggContext(state, context), announcement, signature, context.coordinator);
     if (live && isNewer(state.ledger, announcement)) replaced = replace(state, live);
+    const believed = believe(replaced.state, message.certificates ?? [], id, now, context);
+    replaced = { state: believed.state, effects: [...replaced.effects, ...believed.effects] };
     const plan = admit(replaced.state, announcement, context);
     return start(replaced, { secagg: opened, plan, work: 'training', twentieths: 0 }, now, context);
   } catch (thrown) {

@@ -1,11 +1,12 @@
 /** An attempt on this side: local work, and every way in which it ends. */
 import { type ErrorCode, type ServerMessageOf, TributaryError } from '@tributary/protocol';
 import { layoutOf } from '@tributary/protocol/ring';
-import { advertise, leaveAttempt, vectorMasked } from '@tributary/protocol/secagg';
+import { abandonQuorum, advertise, leaveAttempt, vectorMasked } from '@tributary/protocol/secagg';
 import { addsUp } from '../policy/index.ts';
+import { abandon, renounce } from './abandonment.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
-import { type AttemptRecord, noted, whySitOut } from './ledger.ts';
+import { type AbandonQuorum, type AttemptRecord, noted, whySitOut } from './ledger.ts';
 import { attemptOf, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
 export function progressed(state: SessionState, id: string, done: number): Step {
@@ -49,7 +50,7 @@ export function masked(state: SessionState, id: string, sha256: string, now: num
   const { run, round, attempt, epoch, weights } = announcement;
   const record: AttemptRecord = {
     type: 'vector-sent',
-    ...{ time: now, run, round, attempt, epoch, id, weights, sha256 },
+    ...{ time: now, run, round, attempt, epoch, id, weights, sha256, ...quorumOf(live) },
   };
   const next = keep(state, { ...live, secagg: step.state, work: 'uploading' });
   return {
@@ -60,6 +61,14 @@ export function masked(state: SessionState, id: string, sha256: string, now: num
       { type: 'upload', attempt: id },
     ],
   };
+}
+
+/** Who must abandon the attempt before its vector is certain to stay noise. The plan's c is never below the owner's. */
+function quorumOf({ secagg }: LiveAttempt): { quorum?: AbandonQuorum } {
+  const { mode, collusion: c } = secagg.announcement.aggregation;
+  if (mode !== 'secure' || !('roster' in secagg)) return {};
+  const { hash: roster, members, threshold: t } = secagg.roster;
+  return { quorum: { roster, members: [...members], needed: abandonQuorum({ n: members.length, t, c }) } };
 }
 
 export function uploaded(state: SessionState, id: string): Step {
@@ -107,13 +116,20 @@ export function published(state: SessionState, message: ServerMessageOf<'publish
   };
 }
 
-export function abandoned(state: SessionState, message: ServerMessageOf<'abandoned'>): Step {
+export function abandoned(
+  state: SessionState,
+  message: ServerMessageOf<'abandoned'>,
+  context: SessionContext,
+): Step {
   const { attempt: id, code, reason } = message;
   const live = attemptOf(state, id);
-  if (!live) return { state, effects: [] };
+  if (!live) return { state, effects: abandon(state, id, context) };
   const dropped = dropAttempt(state, live, code, reason);
   const event = emit({ type: 'abandoned', code, reason, ...placeOf(live.secagg.announcement, id) });
-  return { state: dropped.state, effects: [...dropped.effects, event] };
+  return {
+    state: dropped.state,
+    effects: [...dropped.effects, event, ...abandon(dropped.state, id, context)],
+  };
 }
 
 /** The owner stops the node: the coordinator need not wait for it. */
@@ -136,7 +152,7 @@ export function refused(
   // It came too early or too late, nothing was answered: it may come again.
   if (secagg.phase !== 'left') throw error;
   const { code, message } = error;
-  return leave(state, { ...live, secagg }, code, message, now, { convict });
+  return leave(state, live, code, message, now, { convict });
 }
 
 /**
@@ -176,9 +192,13 @@ export function leave(
 /** Wipes the attempt's secrets and stops its work, without a word. */
 export function dropAttempt(state: SessionState, live: LiveAttempt, code: ErrorCode, reason: string): Step {
   const { run } = live.secagg.announcement;
+  const renounced = renounce(state, live);
   leaveAttempt(live.secagg, code, reason);
   const forget: Effect = { type: 'forget', attempt: live.secagg.attempt };
-  return { state: { ...state, attempts: withEntry(state.attempts, run, undefined) }, effects: [forget] };
+  return {
+    state: { ...state, renounced, attempts: withEntry(state.attempts, run, undefined) },
+    effects: [forget],
+  };
 }
 
 /** After these the coordinator waits for a new consent (see `reconsider`). */

@@ -55,7 +55,8 @@ export type Effect =
   /** Dropped while there is no connection: the coordinator asks again. */
   | { readonly type: 'send'; readonly message: ClientMessage }
   /** Durable before the next effect; if that fails, the rest is dropped and `failed` comes back. */
-  | { readonly type: 'append'; readonly record: AttemptRecord }
+  /** `of`: the attempt that fails with it, where that is not the record's own. */
+  | { readonly type: 'append'; readonly record: AttemptRecord; readonly of?: string }
   /** Download the model and train. Answers: progress, trained, failed. Seeds are 32 bytes. */
   | {
       readonly type: 'train';

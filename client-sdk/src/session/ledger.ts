@@ -2,7 +2,7 @@
  * What a node durably remembers of its own deeds (PROTOCOL.md 6.8), and what follows from it. Records are appended
  * before the deed that they tell of; secrets of an attempt are never among them.
  */
-import { Closed, Count, Hash, LIMITS, Reason } from '@tributary/protocol';
+import { Closed, Count, Hash, Key, LIMITS, Reason } from '@tributary/protocol';
 import { checkOrder, type SeenAttempt } from '@tributary/protocol/secagg';
 import Type, { type Static } from 'typebox';
 
@@ -17,13 +17,32 @@ const attempt = {
   id: Hash,
 } as const;
 
+const Keys = Type.Array(Key, { maxItems: LIMITS.cohort });
+
+const AbandonQuorum = Closed({
+  /** U1 hash and members. */
+  roster: Hash,
+  members: Keys,
+  needed: Type.Integer({ minimum: 1, maximum: LIMITS.cohort }),
+});
+export type AbandonQuorum = Static<typeof AbandonQuorum>;
+
 export const LedgerRecord = Type.Union([
   /** Written before the node connects: a folder that was copied or put back is told by their number. */
   Closed({ type: Type.Literal('started'), time: Count }),
   /** Written before anything in the attempt is answered. */
   Closed({ type: Type.Literal('announced'), ...attempt, plan: Hash, weights: Hash }),
   /** Written before the first byte of the masked vector leaves. `weights`: the base that it moves away from. */
-  Closed({ type: Type.Literal('vector-sent'), ...attempt, weights: Hash, sha256: Hash }),
+  Closed({
+    type: Type.Literal('vector-sent'),
+    ...attempt,
+    weights: Hash,
+    sha256: Hash,
+    /** Under secure aggregation: who could unmask it, and how many of them must abandon the attempt. */
+    quorum: Type.Optional(AbandonQuorum),
+  }),
+  /** That attempt is abandoned: nothing of it will ever be unmasked. Written before the node goes on. */
+  Closed({ type: Type.Literal('certified'), ...attempt, signers: Keys }),
   /** `weights`: of the new model. */
   Closed({ type: Type.Literal('published'), ...attempt, weights: Hash, transcript: Hash }),
   Closed({
@@ -44,6 +63,12 @@ export interface PublishedRound {
   readonly transcript: string;
 }
 
+export interface SentVector extends AcceptedAttempt {
+  /** Hash of the announcement. */
+  readonly id: string;
+  readonly quorum: AbandonQuorum | undefined;
+}
+
 export interface AcceptedAttempt extends SeenAttempt {
   /** Hash of the base weights. */
   readonly weights: string;
@@ -61,10 +86,8 @@ export interface LedgerView {
   readonly last: ReadonlyMap<string, AcceptedAttempt>;
   /** Last round seen published, by run. */
   readonly published: ReadonlyMap<string, PublishedRound>;
-  /** Hashes of base weights on which a vector was sent, in whatever run. */
-  readonly sent: ReadonlySet<string>;
-  /** Hashes of plans for which a vector was sent. */
-  readonly answered: ReadonlySet<string>;
+  /** Vectors that may count in a sum, by attempt, in whatever run. */
+  readonly sent: ReadonlyMap<string, SentVector>;
 }
 
 export const EMPTY_LEDGER: LedgerView = {
@@ -72,8 +95,7 @@ export const EMPTY_LEDGER: LedgerView = {
   epoch: 0,
   last: new Map(),
   published: new Map(),
-  sent: new Set(),
-  answered: new Set(),
+  sent: new Map(),
 };
 
 export function readLedger(records: readonly LedgerRecord[]): LedgerView {
@@ -84,14 +106,13 @@ export function noted(view: LedgerView, record: LedgerRecord): LedgerView {
   return noteInto(copyOf(view), record);
 }
 
-function copyOf({ starts, epoch, last, published, sent, answered }: LedgerView): Growing {
+function copyOf({ starts, epoch, last, published, sent }: LedgerView): Growing {
   return {
     starts,
     epoch,
     last: new Map(last),
     published: new Map(published),
-    sent: new Set(sent),
-    answered: new Set(answered),
+    sent: new Map(sent),
   };
 }
 
@@ -100,8 +121,7 @@ interface Growing {
   epoch: number;
   readonly last: Map<string, AcceptedAttempt>;
   readonly published: Map<string, PublishedRound>;
-  readonly sent: Set<string>;
-  readonly answered: Set<string>;
+  readonly sent: Map<string, SentVector>;
 }
 
 function noteInto(view: Growing, record: LedgerRecord): Growing {
@@ -113,12 +133,15 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
       view.last.set(run, { run, round, attempt, epoch, weights: record.weights, plan: record.plan });
       return view;
     case 'vector-sent': {
-      view.sent.add(record.weights);
+      const { id, weights, quorum } = record;
       // Of the attempt that was announced last in its run: an older one was left before.
-      const announced = view.last.get(run);
-      if (announced) view.answered.add(announced.plan);
+      const plan = view.last.get(run)?.plan ?? '';
+      view.sent.set(id, { id, run, round, attempt, epoch, weights, plan, quorum });
       return view;
     }
+    case 'certified':
+      view.sent.delete(record.id);
+      return view;
     case 'published':
       view.published.set(run, { round, epoch, weights: record.weights, transcript: record.transcript });
       return view;
@@ -141,13 +164,14 @@ export function requireNewer(view: LedgerView, announcement: SeenAttempt): void 
  * does not depend on the weights: from others, over other partners, the same exact sums would tell one partner's.
  */
 export function whySitOut(
-  { sent, answered }: LedgerView,
+  { sent }: LedgerView,
   { weights, plan }: { readonly weights: string; readonly plan: string },
   addsUp: boolean,
 ): string | null {
-  if (sent.has(weights))
+  const vectors = [...sent.values()];
+  if (vectors.some((vector) => vector.weights === weights))
     return `This node sent a vector on base weights ${weights} already: two of them would tell the difference.`;
-  if (addsUp && answered.has(plan))
+  if (addsUp && vectors.some((vector) => vector.plan === plan))
     return `This node added up its rows for plan ${plan} already: two such sums would tell the difference.`;
   return null;
 }

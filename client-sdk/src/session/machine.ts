@@ -79,7 +79,7 @@ function fromCoordinator(
     case 'published':
       return published(state, message, now);
     case 'abandoned':
-      return abandoned(state, message);
+      return abandoned(state, message, context);
     case 'evaluate':
       return evaluate(state, message, context);
     case 'run-ended':

@@ -11,7 +11,7 @@
  *   gone       published, abandoned, replaced by a newer announcement, refused, failed, or stopped by the owner
  */
 import type { ErrorCode, Plan } from '@tributary/protocol';
-import type { ClientAttempt } from '@tributary/protocol/secagg';
+import type { Abandonment, ClientAttempt } from '@tributary/protocol/secagg';
 import type { Approvals, PlanHashes } from '../policy/index.ts';
 import type { LedgerView } from './ledger.ts';
 
@@ -58,6 +58,8 @@ export interface SessionState {
   readonly runs: ReadonlyMap<string, KnownRun>;
   /** By run: one at a time in each. */
   readonly attempts: ReadonlyMap<string, LiveAttempt>;
+  /** Attempts that were left before any share of theirs was revealed, by id, newest last: what may be signed of them. */
+  readonly renounced: ReadonlyMap<string, Abandonment>;
   /** By run and round (`evaluationKey`); evaluator nodes only. */
   readonly evaluations: ReadonlyMap<string, LiveEvaluation>;
 }
@@ -67,7 +69,10 @@ export function createSession(
   approvals: Approvals,
   pinned: ReadonlySet<string>,
 ): SessionState {
-  return { ledger, approvals, pinned, runs: new Map(), attempts: new Map(), evaluations: new Map() };
+  return {
+    ...{ ledger, approvals, pinned },
+    ...{ runs: new Map(), attempts: new Map(), renounced: new Map(), evaluations: new Map() },
+  };
 }
 
 export function evaluationKey(run: string, round: number): string {

@@ -1,5 +1,7 @@
 /** Secure aggregation, both sides, as pure state machines (PROTOCOL.md 6). */
 
+export type { Abandonment, AbandonSignature } from './abandon.ts';
+export { abandonmentOf, requireAbandoned, signAbandonment, verifyAbandonment } from './abandon.ts';
 // A partner's node.
 export type { CohortAnswer, SeenAttempt } from './client-machine.ts';
 export { advertise, checkOrder, openAttempt, receiveCohort, receiveRoster } from './client-machine.ts';

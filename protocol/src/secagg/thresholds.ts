@@ -22,6 +22,14 @@ export function survivorFloor({ t, c, minSum }: { t: number; c: number; minSum: 
   return Math.max(t, c + 2, minSum, FLOORS.members);
 }
 
+/**
+ * Members of U1 who must abandon an attempt before it is certain that nothing will be unmasked. c of them may lie and
+ * reveal their shares nevertheless, and so may the n - quorum others: c + n - quorum < t.
+ */
+export function abandonQuorum({ n, t, c }: { n: number; t: number; c: number }): number {
+  return n - t + c + 1;
+}
+
 /** Members of U2 = U1 that may vanish before U3. Negative: not even all n are enough. */
 export function dropoutsSurvived(n: number, c: number, minSum: number): number {
   return n - survivorFloor({ t: threshold(n, c), c, minSum });

@@ -21,6 +21,7 @@ import {
   openAttemptOf,
   type RoundInput,
   requireAwaitedUpdate,
+  resendTo,
   select,
   waitingFor,
 } from '../round/index.ts';
@@ -220,8 +221,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
         const { stage, id, plan } = run.state;
         if (stage.kind === 'ended') continue;
         send(key, { type: 'proposal', run: id, plan });
-        if (stage.kind === 'attempt' && stage.open.names[key] !== undefined)
-          for (const message of secagg.resend(stage.open.secagg, key)) send(key, message);
+        for (const message of resendTo(run.state, key)) send(key, message);
         // It may have consented before it was away: then nothing else tells that enough partners are here.
         if (stage.kind === 'gathering') settle(run);
       }
@@ -263,6 +263,14 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
         }
         case 'evaluation':
           return evaluations.receive(member, message, requireRun(message.run));
+        case 'abandon': {
+          const isOf = ({ state }: LiveRun) =>
+            state.voided?.some(({ attempt }) => attempt === message.attempt);
+          const run = [...runs.values()].find(isOf);
+          // Too late to be of use: the model has moved on, or the run is over.
+          if (!run || run.state.stage.kind === 'ended') return;
+          return submit(run, { type: 'abandon', member, message });
+        }
         default:
           return submit(runOfAttempt(message.attempt), { type: message.type, member, message } as RoundInput);
       }

@@ -1,15 +1,13 @@
 /** One attempt inside a run: opening it, taking members' messages, closing its phases. */
-import { type Plan, scalarNames, TributaryError } from '@tributary/protocol';
+import { LIMITS, type Plan, scalarNames, TributaryError } from '@tributary/protocol';
 import * as secagg from '@tributary/protocol/secagg';
+import { withCertificates } from './abandonment.ts';
 import { phaseEvent, send } from './effects.ts';
 import type { Effect, RoundContext, RoundInput, Step } from './io.ts';
 import { cohortOf, survivorsOf } from './lists.ts';
 import { fail, voidAttempt } from './outcome.ts';
 import { answered, quorum } from './quorum.ts';
 import type { OpenAttempt, RunState } from './state.ts';
-
-/** Attempts of one round that may fail before the run does: beyond this something is wrong that waiting will not mend. */
-const MAX_ATTEMPTS = 20;
 
 export function openAttempt(
   state: RunState,
@@ -22,11 +20,11 @@ export function openAttempt(
     throw new TributaryError('wrong-phase', `Run ${state.id} has an open attempt.`);
   if (state.paused !== undefined)
     throw new TributaryError('wrong-phase', `Run ${state.id} is paused by ${state.paused}.`);
-  if (state.attempts >= MAX_ATTEMPTS)
+  if (state.attempts >= LIMITS.attempts)
     return fail(
       state,
       'below-threshold',
-      `${MAX_ATTEMPTS} attempts at round ${state.head.round + 1} failed.`,
+      `${LIMITS.attempts} attempts at round ${state.head.round + 1} failed.`,
     );
   if (input.invited.length < plan.cohort.min)
     throw new TributaryError(
@@ -76,7 +74,12 @@ export function openAttempt(
     effects: [
       { type: 'run-changed' },
       phaseEvent(state, open),
-      send(members, { type: 'announce', announcement: opened.announcement, signature: opened.signature }),
+      send(members, {
+        type: 'announce',
+        announcement: opened.announcement,
+        signature: opened.signature,
+        ...withCertificates(state),
+      }),
     ],
   };
 }

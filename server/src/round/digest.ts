@@ -5,7 +5,7 @@ import { answeredIn } from './quorum.ts';
 import type { RunState } from './state.ts';
 
 export function stateHash(crypto: Crypto, state: RunState): string {
-  const { status, head, stage, answers, sittingOut, excluded, attempts, paused, best } = state;
+  const { status, head, stage, answers, sittingOut, excluded, attempts, paused, voided, best } = state;
   const open = stage.kind === 'attempt' || stage.kind === 'summing' ? stage.open : null;
   const attempt = open && {
     id: open.secagg.attempt,
@@ -25,6 +25,9 @@ export function stateHash(crypto: Crypto, state: RunState): string {
     excluded,
     attempts,
     ...(paused === undefined ? {} : { paused }),
+    ...(voided === undefined
+      ? {}
+      : { voided: voided.map(({ attempt, signatures }) => [attempt, Object.keys(signatures)]) }),
     best,
   };
   return toHex(crypto.sha256(canonicalBytes(summary)));

@@ -97,6 +97,12 @@ function createPartner(index: number, pinned: Set<string>): Partner {
         const { shares } = take(secagg.receiveAgreement(state, client, message.signatures));
         return [{ type: 'unmask', member, message: { type: 'unmask', attempt, shares } }];
       }
+      case 'abandoned': {
+        const abandonment = message.attempt === attempt ? secagg.abandonmentOf(state) : null;
+        if (!abandonment) return [];
+        const signature = secagg.signAbandonment(nodeCrypto, identity, abandonment);
+        return [{ type: 'abandon', member, message: { type: 'abandon', attempt, signature } }];
+      }
       default:
         return [];
     }

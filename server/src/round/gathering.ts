@@ -1,4 +1,5 @@
 /** Who can take part now, and whether to open an attempt. Pure; connections and time come from the coordinator. */
+import { uncertified } from './abandonment.ts';
 import type { Invitee } from './io.ts';
 import type { RunState } from './state.ts';
 
@@ -23,12 +24,14 @@ export function gather(state: RunState, connected: readonly Invitee[]): Gatherin
 }
 
 /** Exclusions lapse where too few others have consented: failing attempts are counted, waiting would have no end. */
-function outOf({ answers, sittingOut, excluded, plan }: RunState): ReadonlySet<string> {
-  const out = new Set([...sittingOut, ...excluded]);
+function outOf(state: RunState): ReadonlySet<string> {
+  const { answers, sittingOut, excluded, plan } = state;
+  const resting = [...sittingOut, ...uncertified(state)];
+  const out = new Set([...resting, ...excluded]);
   const others = Object.keys(answers).filter(
     (member) => answers[member]!.kind === 'consent' && !out.has(member),
   );
-  return others.length >= plan.cohort.min ? out : new Set(sittingOut);
+  return others.length >= plan.cohort.min ? out : new Set(resting);
 }
 
 /**
@@ -58,9 +61,10 @@ export function waitingFor(state: RunState, gathering: Gathering): string {
   const parts = [`${gathering.eligible.length} of ${min} partners are ready`];
   if (gathering.undecided > 0) parts.push(`${gathering.undecided} have not answered`);
   if (declined > 0) parts.push(`${declined} declined`);
-  if (state.sittingOut.length > 0)
+  const resting = new Set([...state.sittingOut, ...uncertified(state)]).size;
+  if (resting > 0)
     parts.push(
-      `${state.sittingOut.length} sit out because they already sent a vector on this base model; another seed or base model starts afresh`,
+      `${resting} sit out because they already sent a vector on this base model, until enough others certify that it was abandoned; another seed or base model starts afresh`,
     );
   if (state.excluded.length > 0) parts.push(`${state.excluded.length} are excluded from the next attempt`);
   return parts.join('; ');

@@ -7,4 +7,5 @@ export { voidAttempt } from './outcome.ts';
 export { openAttemptOf, outstanding, updatesOf } from './outstanding.ts';
 export { judgePatience, noteProgress, type Patience, startPatience } from './patience.ts';
 export { answered, quorum } from './quorum.ts';
+export { resendTo } from './resend.ts';
 export { createRun, MACHINE_VERSION, type OpenAttempt, type RunState } from './state.ts';

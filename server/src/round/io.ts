@@ -11,7 +11,7 @@ import type {
 import type { UnmaskingOrder } from '@tributary/protocol/secagg';
 import type { Head, RunState } from './state.ts';
 
-type FromMember<T extends 'advert' | 'shares' | 'agree' | 'unmask' | 'leave'> = {
+type FromMember<T extends 'advert' | 'shares' | 'agree' | 'unmask' | 'leave' | 'abandon'> = {
   readonly type: T;
   readonly member: string;
   readonly message: ClientMessageOf<T>;
@@ -49,6 +49,8 @@ export type RoundInput =
   | FromMember<'agree'>
   | FromMember<'unmask'>
   | FromMember<'leave'>
+  /** About an attempt that is void. */
+  | FromMember<'abandon'>
   | {
       readonly type: 'update';
       readonly member: string;

@@ -4,6 +4,7 @@
  * neither is journalled. Members are identity keys; who may send what was checked at the session.
  */
 import { TributaryError } from '@tributary/protocol';
+import { receiveAbandonment } from './abandonment.ts';
 import { advance, closePhase, openAttempt } from './attempt.ts';
 import { cancel, pause, resume } from './control.ts';
 import type { RoundContext, RoundInput, Step } from './io.ts';
@@ -31,6 +32,8 @@ export function step(state: RunState, input: RoundInput, now: number, context: R
     case 'leave':
     case 'update':
       return advance(fromMember(state, input, context), context);
+    case 'abandon':
+      return receiveAbandonment(state, input, context);
     case 'close':
       return advance(closePhase(state, input.why, context), context);
     case 'summed': {

@@ -9,6 +9,7 @@ import {
   sign,
   TributaryError,
 } from '@tributary/protocol';
+import { noteVoid } from './abandonment.ts';
 import type { Effect, RoundContext, RoundInput, Step, Transcript } from './io.ts';
 import { rosterOf, survivorsOf } from './lists.ts';
 import type { Head, OpenAttempt, RunState } from './state.ts';
@@ -17,7 +18,12 @@ import type { Head, OpenAttempt, RunState } from './state.ts';
 export function voidAttempt(state: RunState, open: OpenAttempt, code: ErrorCode, reason: string): Step {
   const attempt = open.secagg.attempt;
   return {
-    state: { ...state, stage: { kind: 'gathering' }, excluded: excludedNext(state, open) },
+    state: {
+      ...state,
+      stage: { kind: 'gathering' },
+      excluded: excludedNext(state, open),
+      ...noteVoid(state, open),
+    },
     effects: [
       {
         type: 'send',
@@ -148,9 +154,10 @@ export function publish(
   ];
   if (done)
     effects.push({ type: 'run-changed' }, { type: 'event', kind: 'ended', data: { status: 'done', reason } });
+  const { voided: _, ...moved } = state;
   return {
     state: {
-      ...state,
+      ...moved,
       status: done ? 'done' : going,
       reason,
       head,

@@ -12,7 +12,7 @@ import type { ErrorCode, Plan, RunStatus } from '@tributary/protocol';
 import type { ServerAttempt } from '@tributary/protocol/secagg';
 
 /** Raised when a replay of old entries could differ. */
-export const MACHINE_VERSION = 2;
+export const MACHINE_VERSION = 3;
 
 export interface Head {
   /** Rounds published. */
@@ -40,6 +40,20 @@ export interface OpenAttempt {
   readonly accusations: Readonly<Record<string, readonly string[]>>;
 }
 
+/** An attempt that ended without a sum, and who says that nothing of it will ever be unmasked. */
+export interface VoidAttempt {
+  readonly attempt: string;
+  /** U1 and its hash. */
+  readonly roster: string;
+  readonly members: readonly string[];
+  /** Whose vectors were acknowledged. */
+  readonly sent: readonly string[];
+  /** Signatures that make a certificate. */
+  readonly quorum: number;
+  /** By member. */
+  readonly signatures: Readonly<Record<string, string>>;
+}
+
 export type Stage =
   | { readonly kind: 'gathering' }
   | { readonly kind: 'attempt'; readonly open: OpenAttempt }
@@ -61,6 +75,8 @@ export interface RunState {
   readonly sittingOut: readonly string[];
   /** Not invited to the next attempt: convicted dealers, and pairs that accuse each other. */
   readonly excluded: readonly string[];
+  /** Attempts at the next round that ended after vectors were on their way; emptied when the head moves. */
+  readonly voided?: readonly VoidAttempt[];
   /** Attempts opened for the round after the head. */
   readonly attempts: number;
   /** Who paused it: no attempt is opened then. */
