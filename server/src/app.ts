@@ -11,21 +11,22 @@ import { crashPoint, nodeCrypto } from '@tributary/protocol/node';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { startAggregation } from './aggregation/index.ts';
+import { offerSnapshots } from './backup/snapshot-socket.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
 import { createEngines } from './coordinator/engines.ts';
 import { createPeople } from './coordinator/people.ts';
-import { recoverRuns } from './coordinator/recover.ts';
+import { resumeAll } from './coordinator/resume-all.ts';
+import { createStartUp } from './coordinator/start-up.ts';
 import { installAuth } from './plugins/auth.ts';
 import { openIdentity } from './registry/identity-file.ts';
 import { createInstances } from './registry/instances.ts';
 import { createPartners } from './registry/partners.ts';
 import { createTokens, ensureAdminToken } from './registry/tokens.ts';
-import { openAttemptOf } from './round/index.ts';
 import { createBlobCache } from './storage/blob-cache.ts';
 import { openBlobFolder } from './storage/blobs.ts';
-import type { Store } from './storage/ports.ts';
+import { collectBlobs, GRACE_MS } from './storage/collect.ts';
 import { openSpoolFolder } from './storage/spool.ts';
-import { openSqliteStore } from './storage/sqlite/store.ts';
+import { openSqliteStore, type SqliteStore } from './storage/sqlite/store.ts';
 import { httpOptions, registerBasics, registerRoutes } from './transport/http/index.ts';
 import { createSessions } from './transport/ws/sessions.ts';
 
@@ -51,6 +52,8 @@ export interface App {
   readonly identity: Identity;
   /** Made at the first start, or renewed at this one, and known only then. */
   readonly adminToken: string | null;
+  /** What the start found half-done and did about it, in sentences. */
+  readonly startUp: readonly string[];
   readonly http: FastifyInstance;
   listen(options: ListenOptions): Promise<{ url: string }>;
   close(): Promise<void>;
@@ -67,7 +70,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
 }
 
-async function assemble({ folder, log, renewAdminToken = false }: AppOptions, store: Store): Promise<App> {
+async function assemble(
+  { folder, log, renewAdminToken = false }: AppOptions,
+  store: SqliteStore,
+): Promise<App> {
   const identity = await openIdentity(folder);
   const blobs = await openBlobFolder(join(folder, 'blobs'));
   const spool = await openSpoolFolder(join(folder, 'spool'));
@@ -75,6 +81,7 @@ async function assemble({ folder, log, renewAdminToken = false }: AppOptions, st
   const adminToken = await ensureAdminToken(store, { renew: renewAdminToken });
   const modelCache = createBlobCache(blobs, CACHE_BYTES);
   const aggregation = startAggregation();
+  const startUp = createStartUp();
   let publicUrl = '';
   let ready = false;
 
@@ -83,6 +90,7 @@ async function assemble({ folder, log, renewAdminToken = false }: AppOptions, st
   const coordinator = createCoordinator({
     ...{ store, blobs, spool, aggregation, identity, epoch, engines, log },
     blobPath: blobs.path,
+    note: startUp.note,
     onModel: modelCache.put,
   });
   const sessions = createSessions(
@@ -152,19 +160,17 @@ async function assemble({ folder, log, renewAdminToken = false }: AppOptions, st
   });
   sessions.attach(http.server);
 
-  const recovered = await recoverRuns({ store, crypto: nodeCrypto, identity, log });
-  crashPoint('coordinator.recovered');
-  for (const run of recovered) {
-    await coordinator.resume(run);
-    crashPoint('coordinator.resumed');
-  }
-  const open = new Set([...coordinator.runs.values()].map(({ state }) => openAttemptOf(state)));
-  for (const attempt of await spool.list()) if (!open.has(attempt)) await spool.remove(attempt);
-  crashPoint('coordinator.strays.removed');
+  const collect = () => collectBlobs({ store, blobs, isHeld: modelCache.has });
+  await resumeAll({ store, blobs, spool, crypto: nodeCrypto, identity, log, coordinator, startUp, collect });
+  const collecting = setInterval(() => {
+    collect().catch((err) => log.warn({ err }, 'models that nothing names were not deleted'));
+  }, GRACE_MS).unref();
+  const snapshots = await offerSnapshots({ folder, copyTo: store.copyTo, log });
 
   return {
     identity,
     adminToken,
+    startUp: startUp.lines(),
     http,
     async listen({ host, port, publicUrl: given }) {
       const url = await http.listen({ host, port }).catch((cause) => {
@@ -177,6 +183,8 @@ async function assemble({ folder, log, renewAdminToken = false }: AppOptions, st
     },
     async close() {
       ready = false;
+      clearInterval(collecting);
+      await snapshots.close();
       await sessions.closeAll();
       await coordinator.stop();
       await http.close();

@@ -2,11 +2,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import { asTributaryError, SOFTWARE_VERSION } from '@tributary/protocol';
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
+import { backup, restore } from './cli/backup.ts';
+import { check } from './cli/check.ts';
 import { start } from './cli/start.ts';
 import { UsageError } from './cli/usage.ts';
 import { doctor } from './doctor/command.ts';
 
-const COMMANDS = { start, doctor };
+const COMMANDS = { start, doctor, backup, restore, check };
 
 const main = defineCommand({
   meta: { name: 'tributary-server', version: SOFTWARE_VERSION, description: 'The Tributary coordinator.' },
@@ -19,10 +21,13 @@ EXAMPLES
   tributary-server start --data ./coordinator --port 8080
   tributary-server start --data /var/lib/tributary --host 0.0.0.0 --allow-insecure --public-url https://fl.example.org
   tributary-server doctor --data ./coordinator
+  tributary-server backup --data ./coordinator --out ./backups/monday
+  tributary-server check --data ./backups/monday
+  tributary-server restore --from ./backups/monday --data ./coordinator-2
 
 EXIT CODES
 
-  0 ok   1 failed, or doctor found a failure   2 wrong usage
+  0 ok   1 failed, or doctor or check found a failure   2 wrong usage
 `;
 
 function usageOf(name: string | undefined): Promise<string> {

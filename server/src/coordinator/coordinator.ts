@@ -32,7 +32,7 @@ import type { Engines } from './engines.ts';
 import { createEvaluations, type Evaluations } from './evaluations.ts';
 import { emit, judge, type LiveRun, noteMove } from './live-run.ts';
 import { createLoop, type Loop } from './loop.ts';
-import { resumeRun } from './recover.ts';
+import { type NoteRun, resumeRun } from './recover.ts';
 
 export interface CoordinatorDeps {
   readonly store: Store;
@@ -47,6 +47,7 @@ export interface CoordinatorDeps {
   readonly blobPath: (hash: string) => string;
   /** A new model, as its file: kept in memory for the downloads that follow at once. */
   readonly onModel: (hash: string, file: Buffer) => void;
+  readonly note?: NoteRun;
 }
 
 export interface Coordinator {

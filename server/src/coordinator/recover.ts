@@ -1,5 +1,5 @@
 /** After a start: each open run as its snapshot and journal tell, replayed without carrying anything out. */
-import { asTributaryError, type Crypto, type Identity, isOver } from '@tributary/protocol';
+import { asTributaryError, type Crypto, type Identity, isOver, TributaryError } from '@tributary/protocol';
 import type { Logger } from 'pino';
 import {
   type Effect,
@@ -12,7 +12,7 @@ import {
   updatesOf,
   voidAttempt,
 } from '../round/index.ts';
-import type { RunRow, Spool, Store } from '../storage/ports.ts';
+import type { JournalEntry, RunRow, Snapshot, Spool, Store } from '../storage/ports.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
 
 export interface RecoverContext {
@@ -20,7 +20,12 @@ export interface RecoverContext {
   readonly crypto: Crypto;
   readonly identity: Identity;
   readonly log: Logger;
+  /** What became of a run's open attempt, for the summary of the start. */
+  readonly note?: NoteRun;
 }
+
+/** `reason` tells why its attempt is void. */
+export type NoteRun = (run: RunState, reason?: string) => void;
 
 /** Runs that are not over. The caller submits `restarted` to each before anything else. */
 export async function recoverRuns(context: RecoverContext): Promise<LiveRun[]> {
@@ -32,28 +37,59 @@ export async function recoverRuns(context: RecoverContext): Promise<LiveRun[]> {
 async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun> {
   const { store, log } = context;
   const snapshot = await store.snapshot(row.id);
-  if (!snapshot) throw new Error(`Run ${row.id} has no snapshot.`);
-  let state = snapshot.state as RunState;
-  let { seq } = snapshot;
+  if (!snapshot) throw new TributaryError('storage-failed', `Run ${row.id} has no snapshot.`, LOST);
   const entries = await store.journal(row.id);
-  for (const [index, entry] of entries.entries()) {
-    const next = replay(state, entry, context);
-    seq = entry.seq;
-    if (!next) {
-      log.error({ run: row.id, seq: entry.seq }, 'the journal does not replay: the open attempt is void');
-      seq = entries.at(-1)!.seq;
-      state = withoutAttempt({ ...state, attempts: state.attempts + opened(entries.slice(index)) });
-      const snapshot = { run: row.id, seq, machine: MACHINE_VERSION, state };
-      await store.commit({ epoch: await store.epoch(), snapshots: [snapshot] });
-      break;
-    }
-    state = next;
-  }
-  log.info({ run: row.id, round: state.head.round, replayed: entries.length }, 'run recovered');
-  return createLiveRun(state, seq, row.created, row.initialModel, Date.now());
+  const epoch = await store.epoch();
+  const { state, seq, broken } = replayRun(snapshot, entries, context);
+  const restored = epochOf(state) !== undefined && epochOf(state) !== epoch;
+  if (broken) log.error({ run: row.id, ...broken }, 'the journal does not replay: the open attempt is void');
+  else log.info({ run: row.id, round: state.head.round, replayed: entries.length }, 'run recovered');
+  if (!broken && !restored) return createLiveRun(state, seq, row.created, row.initialModel, Date.now());
+  const reason = broken
+    ? `The journal is damaged at entry ${broken.seq}: ${broken.why}.`
+    : 'A backup was restored.';
+  const attempts = state.attempts + (broken ? opened(entries.filter((entry) => entry.seq >= broken.seq)) : 0);
+  const last = entries.at(-1)?.seq ?? seq;
+  const without = withoutAttempt({ ...state, attempts }, reason);
+  await store.commit({
+    epoch,
+    snapshots: [{ run: row.id, seq: last, machine: MACHINE_VERSION, state: without }],
+  });
+  context.note?.(without, reason);
+  return createLiveRun(without, last, row.created, row.initialModel, Date.now());
 }
 
-export interface ResumeContext extends Pick<RecoverContext, 'crypto' | 'identity' | 'log'> {
+const LOST = {
+  remedy:
+    '`tributary-server check --data DIR` says what else is wrong; `tributary-server restore` makes a sound folder from a backup.',
+};
+
+export interface Replayed {
+  /** As far as the journal fits. */
+  readonly state: RunState;
+  readonly seq: number;
+  /** The first entry that does not fit; it and what follows are lost. */
+  readonly broken: { readonly seq: number; readonly why: string } | null;
+}
+
+/** Carries nothing out. */
+export function replayRun(
+  snapshot: Snapshot,
+  entries: readonly JournalEntry[],
+  context: Pick<RecoverContext, 'crypto' | 'identity'>,
+): Replayed {
+  let state = snapshot.state as RunState;
+  let { seq } = snapshot;
+  for (const entry of entries) {
+    const next = entry.seq === seq + 1 ? replay(state, entry, context) : `entry ${seq + 1} is missing`;
+    if (typeof next === 'string') return { state, seq, broken: { seq: entry.seq, why: next } };
+    state = next;
+    seq = entry.seq;
+  }
+  return { state, seq, broken: null };
+}
+
+export interface ResumeContext extends Pick<RecoverContext, 'crypto' | 'identity' | 'log' | 'note'> {
   readonly spool: Spool;
   readonly submit: (run: LiveRun, input: RoundInput) => Promise<void>;
   readonly perform: (run: LiveRun, effect: Effect) => void;
@@ -63,7 +99,11 @@ export interface ResumeContext extends Pick<RecoverContext, 'crypto' | 'identity
 export async function resumeRun(run: LiveRun, context: ResumeContext): Promise<void> {
   const { spool, submit, perform, log } = context;
   const damaged = await damagedUpdates(run, spool);
+  const wasOpen = run.state.stage.kind !== 'gathering';
   await submit(run, { type: 'restarted', damaged });
+  if (damaged.length > 0 && wasOpen && run.state.stage.kind === 'gathering')
+    context.note?.(run.state, 'An update that was acknowledged is missing or damaged on disk.');
+  else if (wasOpen) context.note?.(run.state);
   const owed = outstanding(run.state, context);
   for (const effect of owed) perform(run, effect);
   const { stage } = run.state;
@@ -81,10 +121,19 @@ async function damagedUpdates({ state }: LiveRun, spool: Spool): Promise<string[
   return damaged;
 }
 
-/** What came after the damage may have frozen and signed a list: gone on with, the attempt could get a second one. */
-function withoutAttempt(state: RunState): RunState {
+/**
+ * What came after the damage, or after the backup, may have frozen and signed a list: gone on with, the attempt could get
+ * a second one.
+ */
+function withoutAttempt(state: RunState, reason: string): RunState {
   if (state.stage.kind !== 'attempt' && state.stage.kind !== 'summing') return state;
-  return voidAttempt(state, state.stage.open, 'storage-failed', 'The journal is damaged.').state;
+  return voidAttempt(state, state.stage.open, 'storage-failed', reason).state;
+}
+
+/** Of the open attempt. */
+function epochOf({ stage }: RunState): number | undefined {
+  if (stage.kind !== 'attempt' && stage.kind !== 'summing') return undefined;
+  return stage.open.secagg.announcement.epoch;
 }
 
 /** Attempts that were announced: their numbers must not be used again, or nodes refuse them as stale. */
@@ -92,23 +141,20 @@ function opened(entries: readonly { readonly input: unknown }[]): number {
   return entries.filter(({ input }) => (input as { type?: unknown }).type === 'open').length;
 }
 
-/** Null when the entry is of another machine, is refused, or leads to another state than it did. */
+/** Why it does not fit, when it is of another machine, is refused, or leads to another state than it did. */
 function replay(
   state: RunState,
-  entry: {
-    readonly input: unknown;
-    readonly time: number;
-    readonly machine: number;
-    readonly stateHash: string;
-  },
-  { crypto, identity, log }: RecoverContext,
-): RunState | null {
-  if (entry.machine !== MACHINE_VERSION) return null;
+  entry: JournalEntry,
+  { crypto, identity }: Pick<RecoverContext, 'crypto' | 'identity'>,
+): RunState | string {
+  if (entry.machine !== MACHINE_VERSION)
+    return `it is of round machine ${entry.machine}, this program has ${MACHINE_VERSION}`;
   try {
     const next = step(state, entry.input as RoundInput, entry.time, { crypto, identity });
-    return stateHash(crypto, next.state) === entry.stateHash ? next.state : null;
+    return stateHash(crypto, next.state) === entry.stateHash
+      ? next.state
+      : 'it leads to another state than it did';
   } catch (error) {
-    log.error({ err: asTributaryError(error) }, 'a journal entry was refused in replay');
-    return null;
+    return `it is refused (${asTributaryError(error).message})`;
   }
 }

@@ -62,7 +62,7 @@ export async function publish(part: string, path: string, kind: FileKind): Promi
 }
 
 /** A new name is durable only when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open folders; NTFS journals names by itself.
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

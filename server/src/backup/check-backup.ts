@@ -1,0 +1,19 @@
+/** A backup against its manifest. */
+import { join } from 'node:path';
+import { type Finding, failed, fine } from '@tributary/protocol';
+import { hashOf } from '../storage/blobs.ts';
+import { readManifest } from './manifest.ts';
+
+export async function backupFindings(folder: string): Promise<Finding[]> {
+  const { files, created } = await readManifest(folder);
+  const wrong: Finding[] = [];
+  for (const { path, sha256 } of files) {
+    const found = await hashOf(join(folder, path)).catch(() => null);
+    if (found === sha256) continue;
+    const why = found === null ? 'is missing or cannot be read' : 'is not what was backed up';
+    wrong.push(failed('backup', `${path} ${why}.`, 'Take another backup, or another copy of this file.'));
+  }
+  return wrong.length > 0
+    ? wrong
+    : [fine('backup', `${files.length} files as of ${created}, all as they were`)];
+}

@@ -1,0 +1,83 @@
+/** Files against the rows that name them. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Finding, failed, fine, isOver, warning } from '@tributary/protocol';
+import { type RunState, updatesOf } from '../round/index.ts';
+import { hashOf } from '../storage/blobs.ts';
+import { HASH } from '../storage/files.ts';
+import type { CheckContext } from './check-context.ts';
+import { replayed } from './check-rows.ts';
+
+export async function modelFindings({ folder, store }: CheckContext): Promise<Finding[]> {
+  const heads = new Map((await store.runs()).map(({ id, model, status }) => [model, { id, status }]));
+  const named = [...(await store.namedBlobs())].sort();
+  const wrong: Finding[] = [];
+  for (const hash of named) {
+    const found = await hashOf(join(folder, 'blobs', hash)).catch(() => null);
+    if (found === hash) continue;
+    const head = heads.get(hash);
+    const what = `Model ${hash} is ${found === null ? 'missing or cannot be read' : 'damaged'}`;
+    const copy = `Copy the file of this name from the folder \`blobs\` of a backup into ${join(folder, 'blobs')}; any copy will do, also one that \`tributary models pull\` wrote as model.safetensors.`;
+    if (head && !isOver(head.status))
+      wrong.push(
+        failed(
+          'models',
+          `${what}: run ${head.id} goes on from it.`,
+          `${copy} If there is none, \`tributary runs cancel ${head.id}\`, and start another run from an earlier round with \`tributary runs start PLAN --weights FILE\`.`,
+        ),
+      );
+    else wrong.push(failed('models', `${what}: it belongs to the history of a run.`, copy));
+  }
+  return wrong.length > 0 ? wrong : [fine('models', `${named.length} named by runs, all there and sound`)];
+}
+
+/** Masked updates of open attempts: each acknowledged one is there as it was. */
+export async function updateFindings(context: CheckContext): Promise<Finding[]> {
+  const wrong: Finding[] = [];
+  let count = 0;
+  for (const { id, state } of await replayed(context)) {
+    const open = openAttempt(state);
+    if (!open) continue;
+    for (const { member, sha256 } of updatesOf(open)) {
+      count++;
+      const path = join(context.folder, 'spool', open.attempt, member);
+      if ((await hashOf(path).catch(() => null)) === sha256) continue;
+      wrong.push(
+        failed(
+          'updates',
+          `The update of ${member} in the open attempt of run ${id} is missing or damaged.`,
+          'Nothing to do: at the next start this attempt is void, and the next one opens by itself.',
+        ),
+      );
+    }
+  }
+  return wrong.length > 0 ? wrong : [fine('updates', `${count} of open attempts, all there and sound`)];
+}
+
+function openAttempt({ stage }: RunState) {
+  return stage.kind === 'attempt' || stage.kind === 'summing' ? stage.open.secagg : null;
+}
+
+export async function strayFindings(context: CheckContext): Promise<Finding[]> {
+  const { folder, store } = context;
+  const named = await store.namedBlobs();
+  const blobs = (await list(join(folder, 'blobs'))).filter((name) => !HASH.test(name) || !named.has(name));
+  const open = new Set((await replayed(context)).map(({ state }) => openAttempt(state)?.attempt));
+  const spools = (await list(join(folder, 'spool'))).filter((name) => !open.has(name));
+  if (blobs.length + spools.length === 0) return [fine('strays', 'none')];
+  const seen = [...blobs.map((name) => `blobs/${name}`), ...spools.map((name) => `spool/${name}`)];
+  return [
+    warning(
+      'strays',
+      `${seen.length} files that nothing names, such as ${seen[0]}.`,
+      'Nothing to do: an upload may be under way; else the coordinator deletes them at its next start, models after an hour.',
+    ),
+  ];
+}
+
+async function list(folder: string): Promise<string[]> {
+  return readdir(folder).catch((cause) => {
+    if (cause.code === 'ENOENT') return [];
+    throw cause;
+  });
+}

@@ -1,0 +1,61 @@
+/** Copies whose hash is known, and folders that appear whole or not at all. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { TributaryError } from '@tributary/protocol';
+import { asFileError, PRIVATE_FILE, partOf, syncFolder } from '../storage/files.ts';
+
+export interface Copied {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Durable, for the owner only. @throws storage-failed */
+export async function copyPrivate(from: string, to: string): Promise<Copied> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    const target = await open(to, 'wx', PRIVATE_FILE);
+    try {
+      for await (const chunk of createReadStream(from, { highWaterMark: 1 << 20 })) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        await target.writeFile(chunk);
+      }
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+  } catch (cause) {
+    throw asFileError(cause, `Copying ${from} failed`);
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** @throws conflict unless the folder is missing or empty */
+export async function requireEmpty(folder: string, remedy: string): Promise<void> {
+  const names = await readdir(folder).catch((cause) => {
+    if (cause.code === 'ENOENT') return [];
+    throw asFileError(cause, `${folder} cannot be used`);
+  });
+  if (names.length > 0) throw new TributaryError('conflict', `${folder} is not empty.`, { remedy });
+}
+
+/** Lets `fill` fill a folder beside `folder`, which then takes its name. A failure leaves nothing behind. */
+export async function makeWhole<T>(folder: string, fill: (part: string) => Promise<T>): Promise<T> {
+  const part = partOf(folder);
+  try {
+    await mkdir(dirname(folder), { recursive: true });
+    await mkdir(part, { mode: 0o700 });
+    const result = await fill(part);
+    await syncFolder(part);
+    await rename(part, folder);
+    await syncFolder(dirname(folder));
+    return result;
+  } catch (cause) {
+    throw asFileError(cause, `Making ${folder} failed`);
+  } finally {
+    await rm(part, { recursive: true, force: true });
+  }
+}

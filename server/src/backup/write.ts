@@ -1,0 +1,84 @@
+/**
+ * A backup is a folder: the database, every model that its rows name, the coordinator's key, a manifest with the SHA-256
+ * of each. Masked updates are left out: a restored coordinator opens new attempts. Models never change and are deleted
+ * only while nothing names them, so all that a copy of the database names can still be copied after it.
+ */
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SOFTWARE_VERSION, TributaryError } from '@tributary/protocol';
+import { readIdentity } from '../registry/identity-file.ts';
+import { PRIVATE_FILE } from '../storage/files.ts';
+import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
+import { openSqliteStore } from '../storage/sqlite/store.ts';
+import { copyDatabase } from './copy-database.ts';
+import { type Copied, copyPrivate, makeWhole, requireEmpty } from './files.ts';
+import { type BackupFile, createManifest, MANIFEST_FILE } from './manifest.ts';
+
+export interface BackupReport {
+  readonly out: string;
+  /** A running coordinator gave its database. */
+  readonly live: boolean;
+  readonly epoch: number;
+  readonly models: number;
+  readonly bytes: number;
+}
+
+/** @throws conflict, not-found, already-running, unsupported-version, storage-failed (a model is missing or damaged) */
+export async function writeBackup(folder: string, out: string): Promise<BackupReport> {
+  await requireEmpty(out, 'Name a folder that is not there yet: each backup is one of its own.');
+  return makeWhole(out, async (part) => {
+    const files: BackupFile[] = [];
+    const database = join(part, DATABASE_FILE);
+    const raw = join(part, 'copy.db');
+    const { live } = await copyDatabase(folder, raw);
+    files.push({ path: DATABASE_FILE, ...(await copyPrivate(raw, database)) });
+    const { epoch, named } = await look(raw, join(part, 'look'));
+    const { id } = await readIdentity(join(folder, IDENTITY_FILE));
+    files.push({
+      path: IDENTITY_FILE,
+      ...(await copyPrivate(join(folder, IDENTITY_FILE), join(part, IDENTITY_FILE))),
+    });
+    await mkdir(join(part, 'blobs'), { mode: 0o700 });
+    for (const hash of named) {
+      const path = `blobs/${hash}`;
+      files.push({ path, ...requireModel(await copyModel(folder, part, path), hash, folder) });
+    }
+    const facts = { software: SOFTWARE_VERSION, coordinator: id, epoch, created: new Date().toISOString() };
+    const manifest = `${JSON.stringify(createManifest({ ...facts, files }), null, 1)}\n`;
+    await writeFile(join(part, MANIFEST_FILE), manifest, { mode: PRIVATE_FILE, flush: true });
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    return { out, live, epoch, models: named.length, bytes };
+  });
+}
+
+/** In a copy of its own: opening a database may write to it. */
+async function look(database: string, aside: string): Promise<{ epoch: number; named: string[] }> {
+  await mkdir(aside, { mode: 0o700 });
+  await copyFile(database, join(aside, DATABASE_FILE));
+  await rm(database);
+  const store = await openSqliteStore(aside);
+  try {
+    return { epoch: await store.epoch(), named: [...(await store.namedBlobs())].sort() };
+  } finally {
+    await store.close();
+    await rm(aside, { recursive: true });
+  }
+}
+
+function copyModel(folder: string, part: string, path: string): Promise<Copied> {
+  return copyPrivate(join(folder, path), join(part, path)).catch((error) => {
+    if ((error.cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') throw error;
+    throw broken(`The model ${path} is missing in ${folder}`, folder);
+  });
+}
+
+function requireModel(copied: Copied, hash: string, folder: string): Copied {
+  if (copied.sha256 === hash) return copied;
+  throw broken(`The model blobs/${hash} in ${folder} is damaged`, folder);
+}
+
+function broken(what: string, folder: string): TributaryError {
+  return new TributaryError('storage-failed', `${what}: there is no whole backup without it.`, {
+    remedy: `Copy the file from an older backup into ${join(folder, 'blobs')}; its name is its SHA-256. \`tributary-server check --data ${folder}\` names all that is missing.`,
+  });
+}

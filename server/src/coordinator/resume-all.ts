@@ -1,0 +1,49 @@
+/** The last part of a start: every open run goes on, and what nothing names any more is deleted. */
+import { type Crypto, type Identity, isOver } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
+import type { Logger } from 'pino';
+import { openAttemptOf } from '../round/index.ts';
+import { type BlobFolder, hashOf } from '../storage/blobs.ts';
+import type { Spool, Store } from '../storage/ports.ts';
+import type { Coordinator } from './coordinator.ts';
+import { recoverRuns } from './recover.ts';
+import type { StartUp } from './start-up.ts';
+
+export interface ResumeAllDeps {
+  readonly store: Store;
+  readonly blobs: BlobFolder;
+  readonly spool: Spool;
+  readonly crypto: Crypto;
+  readonly identity: Identity;
+  readonly log: Logger;
+  readonly coordinator: Coordinator;
+  readonly startUp: StartUp;
+  /** Deletes models that nothing names; returns their hashes. */
+  readonly collect: () => Promise<readonly string[]>;
+}
+
+export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
+  const { coordinator, spool, blobs, startUp, log } = deps;
+  const recovered = await recoverRuns({ ...deps, note: startUp.note });
+  crashPoint('coordinator.recovered');
+  for (const run of recovered) {
+    const { model } = run.state.head;
+    const sound = (await hashOf(blobs.path(model)).catch(() => null)) === model;
+    await coordinator.resume(run);
+    crashPoint('coordinator.resumed');
+    // No attempt can succeed: twenty would be opened and lost before the run failed.
+    if (sound || isOver(run.state.status) || run.state.head.model !== model) continue;
+    await coordinator.submit(run, {
+      type: 'pause',
+      by: `the coordinator, as model ${model} is missing or damaged`,
+    });
+    startUp.paused(run.state.id, model);
+  }
+  const open = new Set([...coordinator.runs.values()].map(({ state }) => openAttemptOf(state)));
+  const over = (await spool.list()).filter((attempt) => !open.has(attempt));
+  for (const attempt of over) await spool.remove(attempt);
+  crashPoint('coordinator.strays.removed');
+  startUp.removed({ spools: over.length, models: (await deps.collect()).length });
+  const found = startUp.lines();
+  if (found.length > 0) log.warn({ found }, `start-up: ${found.join(' ')}`);
+}
