@@ -86,8 +86,11 @@ export interface LedgerView {
   readonly last: ReadonlyMap<string, AcceptedAttempt>;
   /** Last round seen published, by run. */
   readonly published: ReadonlyMap<string, PublishedRound>;
-  /** Vectors that may count in a sum, by attempt, in whatever run. */
+  /** Vectors that were sent in attempts without a known end, by attempt, in whatever run. */
   readonly sent: ReadonlyMap<string, SentVector>;
+  /** Hashes of base weights, and of plans, for which a vector is in a published sum. */
+  readonly spent: ReadonlySet<string>;
+  readonly answered: ReadonlySet<string>;
 }
 
 export const EMPTY_LEDGER: LedgerView = {
@@ -96,6 +99,8 @@ export const EMPTY_LEDGER: LedgerView = {
   last: new Map(),
   published: new Map(),
   sent: new Map(),
+  spent: new Set(),
+  answered: new Set(),
 };
 
 export function readLedger(records: readonly LedgerRecord[]): LedgerView {
@@ -106,13 +111,15 @@ export function noted(view: LedgerView, record: LedgerRecord): LedgerView {
   return noteInto(copyOf(view), record);
 }
 
-function copyOf({ starts, epoch, last, published, sent }: LedgerView): Growing {
+function copyOf({ starts, epoch, last, published, sent, spent, answered }: LedgerView): Growing {
   return {
     starts,
     epoch,
     last: new Map(last),
     published: new Map(published),
     sent: new Map(sent),
+    spent: new Set(spent),
+    answered: new Set(answered),
   };
 }
 
@@ -122,6 +129,8 @@ interface Growing {
   readonly last: Map<string, AcceptedAttempt>;
   readonly published: Map<string, PublishedRound>;
   readonly sent: Map<string, SentVector>;
+  readonly spent: Set<string>;
+  readonly answered: Set<string>;
 }
 
 function noteInto(view: Growing, record: LedgerRecord): Growing {
@@ -142,9 +151,16 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
     case 'certified':
       view.sent.delete(record.id);
       return view;
-    case 'published':
+    case 'published': {
+      const vector = view.sent.get(record.id);
+      if (vector) {
+        view.sent.delete(record.id);
+        view.spent.add(vector.weights);
+        view.answered.add(vector.plan);
+      }
       view.published.set(run, { round, epoch, weights: record.weights, transcript: record.transcript });
       return view;
+    }
     case 'refused':
       return view;
     default:
@@ -164,14 +180,14 @@ export function requireNewer(view: LedgerView, announcement: SeenAttempt): void 
  * does not depend on the weights: from others, over other partners, the same exact sums would tell one partner's.
  */
 export function whySitOut(
-  { sent }: LedgerView,
+  { sent, spent, answered }: LedgerView,
   { weights, plan }: { readonly weights: string; readonly plan: string },
   addsUp: boolean,
 ): string | null {
   const vectors = [...sent.values()];
-  if (vectors.some((vector) => vector.weights === weights))
+  if (spent.has(weights) || vectors.some((vector) => vector.weights === weights))
     return `This node sent a vector on base weights ${weights} already: two of them would tell the difference.`;
-  if (addsUp && vectors.some((vector) => vector.plan === plan))
+  if (addsUp && (answered.has(plan) || vectors.some((vector) => vector.plan === plan)))
     return `This node added up its rows for plan ${plan} already: two such sums would tell the difference.`;
   return null;
 }
