@@ -1,5 +1,5 @@
 /** The ledger as an append-only file, fsynced at every record. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TributaryError, validate } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
@@ -25,21 +25,23 @@ export async function openFileLedger(path: string): Promise<LedgerStore> {
     if (size > text.length) await file.truncate(text.length);
     await file.sync();
     await syncFolder(dirname(path));
-    return storeOn(file, path, text);
+    return storeOn(file, path, text.records.length);
   } catch (thrown) {
     await file.close();
     throw storageProblem(path, thrown);
   }
 }
 
-function storeOn(file: FileHandle, path: string, { records }: ReturnType<typeof readLines>): LedgerStore {
+function storeOn(file: FileHandle, path: string, found: number): LedgerStore {
+  let count = found;
   let last: Promise<void> = Promise.resolve();
   let broken: TributaryError | null = null;
   let closed = false;
 
   return {
     async load() {
-      return structuredClone(records);
+      await last.catch(() => {});
+      return readLines(await readFile(path), path).records;
     },
     async append(record) {
       // A copy, and one that will be read again: a record that does not fit would make the whole file unreadable.
@@ -52,11 +54,11 @@ function storeOn(file: FileHandle, path: string, { records }: ReturnType<typeof 
           if (broken) throw broken;
           try {
             crashPoint(`node.${given.type}.appending`);
-            await file.appendFile(writeLine(records.length + 1, given));
+            await file.appendFile(writeLine(count + 1, given));
             crashPoint(`node.${given.type}.written`);
             await file.sync();
             crashPoint(`node.${given.type}.durable`);
-            records.push(given);
+            count++;
           } catch (thrown) {
             broken = storageProblem(path, thrown);
             throw broken;
