@@ -1,0 +1,156 @@
+/** A coordinator and its partners, set up while they are being killed: every step is tried again until it is done. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type ApiClient, createApiClient } from '@tributary/client-sdk';
+import { decodeInvite, encodeInvite } from '@tributary/protocol';
+import { SERVER } from '../demo/programs.ts';
+import type { FaultProxy } from '../support/faults.ts';
+import { startFaultProxy } from '../support/faults.ts';
+import type { Arsenal } from './arsenal.ts';
+import { createPart, type Part } from './parts.ts';
+import type { Dice } from './random.ts';
+import type { Tally } from './tally.ts';
+
+const NODE = fileURLToPath(new URL('./node.js', import.meta.url));
+/** Nobody waits for anything longer: milliseconds. */
+const READY_MS = 60_000;
+const RENEW = '--new-admin-token';
+
+export interface House {
+  readonly coordinator: Part;
+  readonly nodes: readonly Part[];
+  readonly proxies: readonly FaultProxy[];
+  /** By node. */
+  readonly folders: ReadonlyMap<string, string>;
+  api(): ApiClient;
+  /** Tries until the coordinator answers. */
+  persist<T>(what: string, call: (api: ApiClient) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface HouseOptions {
+  readonly folder: string;
+  readonly nodes: number;
+  readonly dice: Dice;
+  readonly arsenal: Arsenal;
+  readonly tally: Tally;
+  readonly kills: number;
+  /** So many of them while setting up. */
+  readonly setUpKills: number;
+  readonly phase: (text: string) => void;
+}
+
+export async function buildHouse(options: HouseOptions): Promise<House> {
+  const { folder, dice, arsenal, tally } = options;
+  const logs = join(folder, 'logs');
+  mkdirSync(logs, { recursive: true });
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  let token = '';
+  /** Names of those that were connected, or listening, once. */
+  const up = new Set<string>();
+  const arm = (side: 'coordinator' | 'node', name: string) => {
+    const ready = side === 'node' ? up.has(name) : up.size > options.nodes;
+    const most = ready ? options.kills : options.setUpKills;
+    if (tally.kills() < most && !(ready && side === 'node' && (tally.sated() || tally.thinned(name))))
+      return arsenal.arm(side, ready ? 'running' : 'setting-up', name);
+    return arsenal.disarm(name);
+  };
+  const hooks = (side: 'coordinator' | 'node', name: string) => ({
+    arm: () => arm(side, name),
+    died(how: 'at a crash point' | 'at random', armed: string | undefined) {
+      if (armed) arsenal.note(armed);
+      tally.killed(side, how, name);
+    },
+    fault: (text: string) => tally.violation(text),
+    pause: () => dice.between(0, 400),
+    line: (line: string) => heard(name, line),
+  });
+  function heard(name: string, line: string): void {
+    if (line === 'connected') up.add(name);
+    if (name !== 'coordinator' || !line.startsWith('{"url"')) return;
+    up.add(name);
+    const { adminToken } = JSON.parse(line) as { adminToken: string | null };
+    if (!adminToken) return;
+    token = adminToken;
+    if (words.at(-1) === RENEW) words.pop();
+  }
+
+  const data = join(folder, 'coordinator');
+  const words = [SERVER, 'start', '--data', data, '--port', String(port), '--json', '--log-level', 'info'];
+  const log = join(logs, 'coordinator.log');
+  const coordinator = createPart('coordinator', words, log, hooks('coordinator', 'coordinator'));
+  const api = () => createApiClient({ url, token });
+
+  async function persist<T>(what: string, call: (api: ApiClient) => Promise<T>): Promise<T> {
+    const end = Date.now() + READY_MS;
+    for (;;) {
+      try {
+        return await call(api());
+      } catch (thrown) {
+        const { retryable = true, message } = thrown as { retryable?: boolean; message: string };
+        if (!retryable || Date.now() > end) throw new Error(`${what}: ${message}`);
+        await sleep(50);
+      }
+    }
+  }
+
+  options.phase('setting up');
+  coordinator.start();
+  for (const end = Date.now() + READY_MS; token === ''; await sleep(20)) {
+    if (Date.now() > end) throw new Error('No admin token was ever printed.');
+    if (!up.has('coordinator') || words.includes(RENEW)) continue;
+    // Killed between the token's row and its print: nobody knows it. What an operator would do.
+    words.push(RENEW);
+    coordinator.kill();
+  }
+  const names = Array.from({ length: options.nodes }, (_, i) => `partner-${i + 1}`);
+  const folders = new Map(names.map((name) => [name, join(folder, name)]));
+  const nodes: Part[] = [];
+  const proxies: FaultProxy[] = [];
+  for (const [name, home] of folders) {
+    mkdirSync(home);
+    writeFileSync(join(home, 'node.yaml'), nodeFile(name));
+    const proxy = await startFaultProxy({ to: { host: '127.0.0.1', port } });
+    proxies.push(proxy);
+    const { invite } = await persist(`inviting ${name}`, (people) => people.invite({ name }));
+    const reached = { ...decodeInvite(invite), url: `http://127.0.0.1:${proxy.port}` };
+    const args = [NODE, home, encodeInvite(reached), names.join(',')];
+    const node = createPart(name, args, join(logs, `${name}.log`), hooks('node', name));
+    nodes.push(node);
+    node.start();
+  }
+  for (const end = Date.now() + READY_MS; !names.every((name) => up.has(name)); await sleep(20))
+    if (Date.now() > end) throw new Error(`Not all nodes have connected, only ${[...up.keys()].join(', ')}.`);
+  return {
+    coordinator,
+    nodes,
+    proxies,
+    folders,
+    api,
+    persist,
+    async close() {
+      await Promise.all(nodes.map((node) => node.stop('SIGTERM')));
+      await coordinator.stop('SIGTERM');
+      await Promise.all(proxies.map((proxy) => proxy.close()));
+    },
+  };
+}
+
+/** The trainer is put in by node.ts; a node without data names one. */
+function nodeFile(name: string): string {
+  const policy = '{ plans: ask, minRoster: 4, minSum: 3 }';
+  return `name: ${name}\nstate: state\ntrainer: { command: [none] }\npolicy: ${policy}\n`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,71 @@
+/** What was done to the processes, and what was wrong. */
+import type { Dice } from './random.ts';
+
+export interface Kills {
+  /** Where they were armed. */
+  points: number;
+  /** At any instant. */
+  random: number;
+}
+
+export interface Tally {
+  readonly coordinator: Readonly<Kills>;
+  readonly nodes: Readonly<Kills>;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly violations: readonly string[];
+  killed(side: 'coordinator' | 'node', how: 'at a crash point' | 'at random', name: string): void;
+  fault(kind: string): void;
+  violation(text: string): void;
+  kills(): number;
+  /** Enough for now: the round is to be published first, or to have had its time. */
+  sated(): boolean;
+  /** So many nodes were killed since the last round that one more would make an attempt void, where that is spared. */
+  thinned(name: string): boolean;
+  /** A round was published: it starts anew. */
+  published(): void;
+}
+
+/** Kills between two published rounds, and how long they may hold one up: milliseconds. */
+const PER_ROUND = 5;
+const PER_ROUND_MS = 8000;
+/** Of six that share a sum, two may drop out. */
+const NODES_PER_ROUND = 2;
+/** Share of the rounds in which more of them are killed all the same. */
+const RECKLESS = 0.15;
+
+export function createTally(dice: Dice): Tally {
+  const sides = { coordinator: { points: 0, random: 0 }, node: { points: 0, random: 0 } };
+  const faults: Record<string, number> = {};
+  const violations: string[] = [];
+  let round = { kills: 0, since: Date.now(), nodes: new Set<string>(), reckless: false };
+  const kills = (): number => {
+    const { coordinator, node } = sides;
+    return coordinator.points + coordinator.random + node.points + node.random;
+  };
+  const published = (): void => {
+    round = { kills: kills(), since: Date.now(), nodes: new Set(), reckless: dice.chance(RECKLESS) };
+  };
+  return {
+    coordinator: sides.coordinator,
+    nodes: sides.node,
+    faults,
+    violations,
+    killed(side, how, name) {
+      if (side === 'node') round.nodes.add(name);
+      sides[side][how === 'at random' ? 'random' : 'points']++;
+    },
+    fault(kind) {
+      faults[kind] = (faults[kind] ?? 0) + 1;
+    },
+    violation(text) {
+      if (!violations.includes(text)) violations.push(text);
+    },
+    kills,
+    published,
+    thinned: (name) => !round.reckless && round.nodes.size >= NODES_PER_ROUND && !round.nodes.has(name),
+    sated() {
+      if (Date.now() - round.since > PER_ROUND_MS) published();
+      return kills() - round.kills >= PER_ROUND;
+    },
+  };
+}

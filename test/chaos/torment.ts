@@ -1,0 +1,82 @@
+/** One fault after the other, by a seed: processes killed or frozen, networks that lie, slow down, or go away. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultProxy } from '../support/faults.ts';
+import type { House } from './house.ts';
+import type { Part } from './parts.ts';
+import { PATIENCE } from './plan.ts';
+import type { Dice } from './random.ts';
+import type { Tally } from './tally.ts';
+
+/** Milliseconds between two faults: rounds are to be caught in every phase, and to be published nevertheless. */
+const PAUSE = [100, 1500] as const;
+const YOUNG_MS = 5000;
+
+/** Goes on until `enough` says so. */
+export async function torment(house: House, dice: Dice, tally: Tally, enough: () => boolean): Promise<void> {
+  const { coordinator, nodes, proxies } = house;
+  const faults: readonly (readonly [weight: number, act: () => void])[] = [
+    [2, () => killOne(coordinator)],
+    [3, () => killOne(dice.pick(nodes))],
+    // Both sides at once.
+    [1, () => killAll([coordinator, dice.pick(nodes)])],
+    // Too many for the threshold: the attempt is void.
+    [0.2, () => killAll(nodes.filter(() => dice.chance(0.6)))],
+    [1, () => freeze('node frozen', dice.pick(nodes), PATIENCE + dice.between(0.3, 1))],
+    [0.5, () => freeze('coordinator frozen', coordinator, PATIENCE + dice.between(0.3, 1))],
+    [0.5, () => network('cut', (proxy) => proxy.cut())],
+    [0.5, () => network('reset', (proxy) => proxy.reset())],
+    [0.5, () => disturb('latency', { latencyMs: dice.between(50, 400) })],
+    [0.5, () => disturb('throttle', { bytesPerSecond: dice.between(50_000, 500_000) })],
+    [0.5, () => disturb('blackhole', { blackhole: true })],
+  ];
+  const all = faults.reduce((sum, [weight]) => sum + weight, 0);
+
+  function killAll(parts: readonly Part[]): void {
+    for (const part of parts) part.kill();
+  }
+
+  /** One that has just started is on its way to its crash point, mostly. */
+  function spare(part: Part): boolean {
+    return (part.since === 0 || Date.now() - part.since < YOUNG_MS) && dice.chance(0.8);
+  }
+
+  function killOne(part: Part): void {
+    if (!spare(part) && !(part !== coordinator && tally.thinned(part.name))) part.kill();
+  }
+
+  function freeze(kind: string, part: Part, seconds: number): void {
+    tally.fault(kind);
+    part.freeze(seconds);
+  }
+
+  function network(kind: string, act: (proxy: FaultProxy) => void): void {
+    tally.fault(kind);
+    act(dice.pick(proxies));
+  }
+
+  /** For a while, and longer than patience now and then. */
+  function disturb(kind: string, settings: Parameters<FaultProxy['set']>[0]): void {
+    network(kind, (proxy) => {
+      proxy.set(settings);
+      setTimeout(() => heal(proxy), dice.between(500, 1500 * PATIENCE)).unref();
+    });
+  }
+
+  while (!enough()) {
+    await sleep(dice.between(...PAUSE));
+    if (tally.sated()) continue;
+    let at = dice.between(0, all);
+    for (const [weight, act] of faults) {
+      at -= weight;
+      if (at >= 0) continue;
+      act();
+      break;
+    }
+  }
+  for (const proxy of proxies) heal(proxy);
+}
+
+/** What was swallowed meanwhile never comes: the connection is gone with it. */
+function heal(proxy: FaultProxy): void {
+  proxy.set({ latencyMs: 0, bytesPerSecond: 0, blackhole: false });
+}
