@@ -2,36 +2,20 @@
  * The coordinator: brings sessions, storage, aggregation and the pure round machine together. Whatever enters becomes an
  * input of a run's machine; whatever the machine asks for is carried out here.
  */
-import { randomBytes } from 'node:crypto';
-import {
-  asTributaryError,
-  type ClientMessage,
-  type Identity,
-  type ServerMessage,
-  TributaryError,
-  toBase64,
-} from '@tributary/protocol';
+import { type ClientMessage, type Identity, type ServerMessage, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import * as secagg from '@tributary/protocol/secagg';
 import type { Logger } from 'pino';
 import type { Aggregation } from '../aggregation/index.ts';
-import {
-  gather,
-  type Invitee,
-  openAttemptOf,
-  type RoundInput,
-  requireAwaitedUpdate,
-  resendTo,
-  select,
-  waitingFor,
-} from '../round/index.ts';
+import { openAttemptOf, type RoundInput, requireAwaitedUpdate, resendTo } from '../round/index.ts';
 import type { Blobs, PartnerRow, Spool, Store } from '../storage/ports.ts';
 import type { Sessions } from '../transport/ws/sessions.ts';
 import { createPerformer, lengthOf } from './effects.ts';
 import type { Engines } from './engines.ts';
 import { createEvaluations, type Evaluations } from './evaluations.ts';
-import { emit, judge, type LiveRun, noteMove } from './live-run.ts';
+import { emit, type LiveRun } from './live-run.ts';
 import { createLoop, type Loop } from './loop.ts';
+import { createPace } from './pace.ts';
 import { type NoteRun, resumeRun } from './recover.ts';
 
 export interface CoordinatorDeps {
@@ -91,7 +75,14 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     epoch: () => deps.epoch,
     now: Date.now,
     perform: (run, effect) => perform(run, effect),
-    moved,
+    moved: (run, attempt) => moved(run, attempt),
+  });
+  const { moved, settle, submitQuietly } = createPace({
+    partners: partners.values.bind(partners),
+    stopping: () => stopping,
+    epoch: deps.epoch,
+    submit,
+    log,
   });
 
   const perform = createPerformer({
@@ -102,83 +93,11 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     evaluations,
     submit,
     submitQuietly,
+    stopping: () => stopping,
   });
 
   function submit(run: LiveRun, input: RoundInput): Promise<void> {
     return loop.submit(run, input);
-  }
-
-  /** For inputs that nobody waits for. */
-  function submitQuietly(run: LiveRun, input: RoundInput): void {
-    submit(run, input).catch((error) => {
-      if (!stopping)
-        log.error({ run: run.state.id, input: input.type, err: asTributaryError(error) }, 'input not taken');
-    });
-  }
-
-  /**
-   * Something moved, so that patience starts anew if it was the attempt: who changes its mind over and over is no
-   * progress, nor is a refused message or a timer that fires.
-   */
-  function moved(run: LiveRun, attempt = true): void {
-    if (attempt) noteMove(run, Date.now());
-    settle(run);
-  }
-
-  /** Patience is judged, and a gathering run may open its next attempt. */
-  function settle(run: LiveRun): void {
-    if (run.timer) clearTimeout(run.timer);
-    run.timer = null;
-    if (stopping) return;
-    const now = Date.now();
-    const { stage } = run.state;
-    if (stage.kind === 'ended') {
-      run.events.end();
-      return;
-    }
-    if (stage.kind === 'gathering') considerOpening(run, now);
-    if (stage.kind === 'attempt') armPatience(run, now);
-  }
-
-  function armPatience(run: LiveRun, now: number): void {
-    const verdict = judge(run, now);
-    if (verdict.kind === 'wait') wakeAt(run, verdict.until, now);
-    else submitQuietly(run, { type: 'close', why: verdict.why });
-  }
-
-  function wakeAt(run: LiveRun, at: number, now: number): void {
-    if (run.timer) clearTimeout(run.timer);
-    run.timer = setTimeout(() => settle(run), Math.min(Math.max(1, at - now), 2 ** 31 - 1));
-  }
-
-  function considerOpening(run: LiveRun, now: number): void {
-    const connected: Invitee[] = [...partners.values()].map(({ key, name }) => ({ member: key!, name }));
-    const gathering = gather(run.state, connected);
-    if (!gathering.enough) {
-      run.readySince = null;
-      const words = waitingFor(run.state, gathering);
-      if (words !== run.waiting) emit(run, now, 'waiting', { reason: words });
-      run.waiting = words;
-      return;
-    }
-    run.waiting = '';
-    run.readySince ??= now;
-    const graceOver = run.readySince + run.state.plan.timing.grace * 1000;
-    const due = Math.max(run.retryAt, gathering.undecided > 0 ? graceOver : 0);
-    if (now < due) {
-      wakeAt(run, due, now);
-      return;
-    }
-    if (run.opening) return;
-    run.opening = true;
-    run.readySince = null;
-    const nonce = toBase64(randomBytes(16));
-    const invited = select(run.state, gathering.eligible);
-    submit(run, { type: 'open', nonce, epoch: deps.epoch, invited })
-      .catch((error) => log.error({ run: run.state.id, err: asTributaryError(error) }, 'no attempt opened'))
-      .finally(() => {
-        run.opening = false;
-      });
   }
 
   function runOfAttempt(attempt: string): LiveRun {

@@ -36,7 +36,12 @@ export interface PerformerDeps {
   readonly submit: (run: LiveRun, input: RoundInput) => Promise<void>;
   /** For inputs that nobody waits for: a refusal is only logged. */
   readonly submitQuietly: (run: LiveRun, input: RoundInput) => void;
+  readonly stopping: () => boolean;
 }
+
+/** Between tries to store a new model, doubling: milliseconds. */
+const STORE_RETRY_MS = 500;
+const STORE_RETRY_MAX_MS = 10_000;
 
 /** Physical words of a run's vector. */
 export function lengthOf(run: LiveRun): number {
@@ -70,16 +75,33 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
       });
       const { sum: sumHash, weights, scalars, norm } = answer;
       const file = Buffer.from(answer.file.buffer);
-      const model = await deps.blobs.put(file);
+      const model = await untilStored(run, attempt, () => deps.blobs.put(file));
       crashPoint('coordinator.model.stored');
       deps.onModel(model, file);
       const result = { sum: sumHash, model, weights, scalars, norm };
       const engines = deps.engines.ofAll(effect.survivors);
-      await submit(run, { type: 'summed', attempt, result, bytesDown: run.bytesDown, engines });
+      await untilStored(run, attempt, () =>
+        submit(run, { type: 'summed', attempt, result, bytesDown: run.bytesDown, engines }),
+      );
     } catch (error) {
       const { code, message } = asTributaryError(error);
       if (code === 'internal') log.error({ run: run.state.id, attempt, err: error }, 'fault while summing');
       submitQuietly(run, { type: 'sum-failed', attempt, code, reason: message });
+    }
+  }
+
+  /** A full disk must not cost what the partners have done: the sum is known, and waits for its place. */
+  async function untilStored<T>(run: LiveRun, attempt: string, write: () => Promise<T>): Promise<T> {
+    for (let wait = STORE_RETRY_MS; ; wait = Math.min(2 * wait, STORE_RETRY_MAX_MS)) {
+      try {
+        return await write();
+      } catch (error) {
+        const { stage, id } = run.state;
+        const waits = stage.kind === 'summing' && stage.open.secagg.attempt === attempt && !deps.stopping();
+        if (!waits || asTributaryError(error).code !== 'storage-failed') throw error;
+        log.error({ run: id, attempt, err: error }, 'the new model cannot be stored; trying again');
+        await new Promise((resolve) => setTimeout(resolve, wait).unref());
+      }
     }
   }
 

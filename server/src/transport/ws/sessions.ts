@@ -163,12 +163,19 @@ export function createSessions(
     queue.catch((error) => end(live, error));
   }
 
-  /** A refused message is answered and the session goes on; only broken frames end it. */
+  /**
+   * A refused message is answered and the session goes on; broken frames end it, and a message that the disk refused: the
+   * node comes back after a while, is asked again and gives the same answer (PROTOCOL.md 4.4).
+   */
   async function handle(live: Live, message: ClientMessage): Promise<void> {
     try {
       await handlers.message(live.member, message);
     } catch (error) {
       const refused = asTributaryError(error);
+      if (refused.code === 'storage-failed') {
+        log.error({ member: live.member, of: message.type, err: refused }, 'not stored');
+        throw refused;
+      }
       if (refused.code === 'internal')
         log.error({ err: error, member: live.member, of: message.type }, 'fault');
       else
