@@ -158,6 +158,12 @@ export const ERRORS = {
     remedy:
       'The phase closed before this arrived; take part in the next round. `tributary doctor` tests a slow connection.',
   },
+  'wrong-offset': {
+    http: 409,
+    close: 4409,
+    retryable: true,
+    remedy: 'Ask how much of the update is there, and send the rest; nodes do so by themselves.',
+  },
   'hash-mismatch': {
     http: 422,
     close: 4422,

@@ -55,6 +55,7 @@ const BY_ERROR = {
   'wrong-phase': EXIT.conflict,
   'wrong-attempt': EXIT.conflict,
   late: EXIT.conflict,
+  'wrong-offset': EXIT.failed,
   'hash-mismatch': EXIT.failed,
   'stale-epoch': EXIT.conflict,
   'stale-announcement': EXIT.conflict,

@@ -199,3 +199,21 @@ export interface Spool {
   /** Attempts that have files. */
   list(): Promise<string[]>;
 }
+
+/** A Spool that goes on with uploads that were broken off, also those of an earlier process. */
+export interface ResumableSpool extends Spool {
+  /**
+   * With `offset`, the stream begins with that byte; without, at 0, and whatever was there of the same update makes way.
+   * What came before the sender broke off is kept, synced, until the attempt is removed.
+   * @throws unavailable (the sender broke off), wrong-offset, conflict (another hash has begun), hash-mismatch, too-large,
+   * malformed (too short): after the last three nothing is left.
+   */
+  receive(
+    attempt: string,
+    member: string,
+    stream: Readable,
+    expected: { sha256: string; bytes: number; offset?: number },
+  ): Promise<void>;
+  /** Durable bytes of the update with this hash, once nobody is writing it. @throws conflict (another hash has begun) */
+  held(attempt: string, member: string, sha256: string): Promise<number | 'all'>;
+}

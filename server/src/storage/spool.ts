@@ -1,4 +1,7 @@
-/** The Spool port as folders: `ATTEMPT/MEMBER`, announcement hash in hex and identity key in base64url. */
+/**
+ * The Spool port as folders: `ATTEMPT/MEMBER`, announcement hash in hex and identity key in base64url. What has come of
+ * an update that is not there yet lies beside it, with the hash that it is to have, until the attempt is removed.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
@@ -6,47 +9,110 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TributaryError } from '@tributary/protocol';
 import { requireSameHash } from './blobs.ts';
-import { asFileError, makeFolder, partOf, publish, removeStrays, requireHash, requireKey } from './files.ts';
-import type { Spool } from './ports.ts';
-import { receiveFile } from './receive.ts';
+import { asFileError, makeFolder, publish, requireHash, requireKey } from './files.ts';
+import { findPartial, type Partial, partialPath, receivePartial } from './partials.ts';
+import type { ResumableSpool } from './ports.ts';
 
-/** Opens the folder, makes it if it is missing, and deletes what a crash left. @throws storage-failed */
-export async function openSpoolFolder(folder: string): Promise<Spool> {
+interface Upload {
+  readonly partial: Partial;
+  /** While somebody writes; never fails. */
+  busy: Promise<void> | null;
+}
+
+/**
+ * Opens the folder, makes it if it is missing, and deletes what a crash left of no use. Updates that were broken off
+ * stay: whoever knows which attempts are open removes the others. @throws storage-failed
+ */
+export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
   const attemptFolder = (attempt: string) => join(folder, requireHash(attempt));
   const pathOf = (attempt: string, member: string) => join(attemptFolder(attempt), requireKey(member));
+  /** Of updates that are not complete, by their path: one for each attempt and member. */
+  const uploads = new Map<string, Upload>();
+  /** Hashes of complete files, by path, as far as this process knows them: to answer without reading. */
+  const complete = new Map<string, string>();
   try {
     await makeFolder(folder);
-    for (const attempt of await readdir(folder)) await removeStrays(join(folder, attempt));
+    for (const attempt of await readdir(folder))
+      for (const name of await readdir(join(folder, attempt))) {
+        const found = await findPartial(join(folder, attempt), name);
+        if (found) uploads.set(found.path, { partial: found.partial, busy: null });
+      }
   } catch (cause) {
     throw asFileError(cause, `The spool folder ${folder} cannot be used`);
   }
 
+  /** First write wins. @throws conflict when the file that is there has another hash. */
+  async function requireFirst(path: string, member: string, sha256: string): Promise<void> {
+    const known = complete.get(path) ?? (await hashOf(path));
+    if (known) complete.set(path, known);
+    if (known !== sha256) throw conflict(member);
+  }
+
+  /** What has come of it so far. @throws conflict when another one has begun */
+  function begun(path: string, member: string, sha256: string): Upload | undefined {
+    const upload = uploads.get(path);
+    if (upload && upload.partial.sha256 !== sha256) throw conflict(member);
+    return upload;
+  }
+
   return {
-    async receive(attempt, member, stream, { sha256, bytes }) {
+    async receive(attempt, member, stream, { sha256, bytes, offset = 0 }) {
       const path = pathOf(attempt, member);
+      requireHash(sha256);
+      // Nothing may be awaited between the end of this loop and the claim below.
+      while (begun(path, member, sha256)?.busy) await begun(path, member, sha256)?.busy;
       if (existsSync(path)) return requireFirst(path, member, sha256);
-      await makeFolder(attemptFolder(attempt));
-      const part = partOf(path);
-      const received = await receiveFile(stream, part, bytes);
-      let kept = false;
+      const upload = begun(path, member, sha256) ?? newUpload(sha256);
+      const { partial } = upload;
+      if (offset > 0 && offset !== partial.bytes) throw wrongOffset(offset, partial.bytes);
+      let free = () => {};
+      upload.busy = new Promise((resolve) => {
+        free = resolve;
+      });
+      uploads.set(path, upload);
+      const part = partialPath(path, sha256);
+      let keep = false;
       try {
+        await makeFolder(attemptFolder(attempt));
+        const received = await receivePartial(stream, part, partial, { offset, maxBytes: bytes }).catch(
+          (error) => {
+            keep = error.code === 'unavailable' && partial.bytes > 0;
+            throw error;
+          },
+        );
         if (received.bytes !== bytes)
           throw new TributaryError('malformed', `The body has ${received.bytes} bytes, not ${bytes}.`);
         requireSameHash(received.sha256, sha256);
-        // Two uploads of one member may overlap: the first to finish counts.
-        kept = await publish(part, path, 'spool');
-        if (!kept) await requireFirst(path, member, sha256);
+        await publish(part, path, 'spool');
+        complete.set(path, sha256);
       } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
+        if (uploads.get(path) !== upload)
           throw new TributaryError('wrong-attempt', `Attempt ${attempt} ended during the upload.`);
         throw asFileError(cause, `Keeping the update of ${member} failed`);
       } finally {
-        if (!kept) await rm(part, { force: true });
+        // Else the attempt was removed meanwhile, and everything with it.
+        if (uploads.get(path) === upload && !keep) uploads.delete(path);
+        if (!keep) await rm(part, { force: true });
+        upload.busy = null;
+        free();
       }
+    },
+    async held(attempt, member, sha256) {
+      const path = pathOf(attempt, member);
+      requireHash(sha256);
+      while (begun(path, member, sha256)?.busy) await begun(path, member, sha256)?.busy;
+      if (!existsSync(path)) return begun(path, member, sha256)?.partial.bytes ?? 0;
+      await requireFirst(path, member, sha256);
+      return 'all';
     },
     path: pathOf,
     holds: async (attempt, member, sha256) => (await hashOf(pathOf(attempt, member))) === sha256,
-    remove: (attempt) => rm(attemptFolder(attempt), { recursive: true, force: true }),
+    async remove(attempt) {
+      const inside = join(attemptFolder(attempt), '/');
+      for (const known of [uploads, complete])
+        for (const path of known.keys()) if (path.startsWith(inside)) known.delete(path);
+      await rm(inside, { recursive: true, force: true });
+    },
     async list() {
       const found: string[] = [];
       for (const attempt of (await readdir(folder)).sort())
@@ -54,6 +120,21 @@ export async function openSpoolFolder(folder: string): Promise<Spool> {
       return found;
     },
   };
+}
+
+function newUpload(sha256: string): Upload {
+  return { partial: { sha256, bytes: 0, hash: null }, busy: null };
+}
+
+function conflict(member: string): TributaryError {
+  return new TributaryError(
+    'conflict',
+    `Member ${member} already sent another update for this attempt: the first one counts.`,
+  );
+}
+
+function wrongOffset(offset: number, bytes: number): TributaryError {
+  return new TributaryError('wrong-offset', `The update cannot go on at byte ${offset}: ${bytes} are there.`);
 }
 
 /** Null when there is no such file, or it cannot be read. */
@@ -65,13 +146,4 @@ async function hashOf(path: string): Promise<string | null> {
     return null;
   }
   return hash.digest('hex');
-}
-
-/** First write wins. @throws conflict when the file that is there has another hash. */
-async function requireFirst(path: string, member: string, sha256: string): Promise<void> {
-  if ((await hashOf(path)) !== sha256)
-    throw new TributaryError(
-      'conflict',
-      `Member ${member} already sent another update for this attempt: the first one counts.`,
-    );
 }

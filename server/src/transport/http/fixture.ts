@@ -29,7 +29,7 @@ import { createPartners } from '../../registry/partners.ts';
 import { createTokens, ensureAdminToken } from '../../registry/tokens.ts';
 import { createBlobCache } from '../../storage/blob-cache.ts';
 import { type BlobFolder, openBlobFolder } from '../../storage/blobs.ts';
-import type { Spool, Store } from '../../storage/ports.ts';
+import type { ResumableSpool, Store } from '../../storage/ports.ts';
 import { openSpoolFolder } from '../../storage/spool.ts';
 import { createReplayWindow } from '../ws/replay-window.ts';
 import { httpOptions, registerBasics, registerRoutes } from './index.ts';
@@ -54,7 +54,7 @@ export interface Fixture {
   readonly fastify: FastifyInstance;
   readonly store: Store;
   readonly blobs: BlobFolder;
-  readonly spool: Spool;
+  readonly spool: ResumableSpool;
   readonly coordinator: Identity;
   readonly admin: string;
   /** Everything that was logged, at level trace. */
@@ -62,7 +62,8 @@ export interface Fixture {
   readonly sent: { hash: string; member: string | null; bytes: number }[];
   readonly received: Map<string, string>;
   readonly suspended: string[];
-  readonly state: { ready: boolean; now: number; aborted: number };
+  /** `late`: the survivors are fixed. */
+  readonly state: { ready: boolean; now: number; aborted: number; late: boolean };
   token(role: PersonRole): Promise<string>;
   invite(name: string): Promise<string>;
   enrolment(invite: string, identity?: Identity, change?: Partial<EnrolRequest>): EnrolRequest;
@@ -79,7 +80,7 @@ export async function createFixture(openStore: (folder: string) => Promise<Store
   const blobs = await openBlobFolder(join(folder, 'blobs'));
   const spool = await openSpoolFolder(join(folder, 'spool'));
   const sessions = new Map<string, SessionClaimant>();
-  const state = { ready: true, now: Date.now(), aborted: 0 };
+  const state = { ready: true, now: Date.now(), aborted: 0, late: false };
   const sent: Fixture['sent'] = [];
   const received = new Map<string, string>();
   const suspended: string[] = [];
@@ -122,6 +123,7 @@ export async function createFixture(openStore: (folder: string) => Promise<Store
     uploads: {
       expect(attempt) {
         if (attempt !== ATTEMPT) throw new TributaryError('wrong-attempt', 'No such attempt.');
+        if (state.late) throw new TributaryError('late', 'The survivors are fixed.');
         return { bytes: UPDATE_BYTES };
       },
       async received({ member, sha256 }) {

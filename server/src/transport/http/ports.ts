@@ -65,8 +65,9 @@ export interface UpdatesDeps {
       attempt: string,
       member: string,
       stream: Readable,
-      expected: { sha256: string; bytes: number },
+      expected: { sha256: string; bytes: number; offset: number },
     ): Promise<void>;
+    held(attempt: string, member: string, sha256: string): Promise<number | 'all'>;
   };
   readonly uploads: {
     /**

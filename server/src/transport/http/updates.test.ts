@@ -100,13 +100,14 @@ describe('updates', () => {
     expect(await fixture.spool.list()).toEqual([]);
   });
 
-  it('leave nothing when the sender breaks off, and the server lives', async () => {
+  it('start over when they are sent whole after they broke off', async () => {
     const { sending, answer } = open(node.session('PUT', PATH, UPDATE), { 'content-length': UPDATE_BYTES });
     sending.write(UPDATE.subarray(0, 800_000));
     setTimeout(() => sending.destroy(), 100);
     await expect(answer).rejects.toThrow();
-    await expect.poll(() => fixture.spool.list()).toEqual([]);
     expect((await put(node.session('PUT', PATH, UPDATE), UPDATE)).status).toBe(200);
+    expect(readFileSync(fixture.spool.path(ATTEMPT, node.identity.id)).equals(UPDATE)).toBe(true);
+    expect(partsOf(fixture)).toBe(0);
   });
 
   it('of one member at the same time do not fill the disk: the newest takes the place of the others', async () => {
