@@ -54,6 +54,14 @@ it.skipIf(!mounted)(
       fleet.clients[0]!.on('announced', ({ round }) => {
         if (round === 2) fill(ballast);
       });
+      // Later for a moment only: while an upload is refused, and before the new model is stored.
+      const short = (when: number) => (place: { round: number }) => {
+        if (place.round !== when) return;
+        fill(ballast);
+        setTimeout(() => rmSync(ballast), 400);
+      };
+      fleet.clients[0]!.on('uploading', short(4));
+      fleet.clients[0]!.on('unmasked', short(5));
       const { id } = await fleet.start(benchPlan(3, 'secure', 6));
       await full;
       expect([...refusals]).toEqual(['storage-failed']);
