@@ -8,6 +8,8 @@ import {
   createMemoryLedger,
   FederatedClient,
   type FederatedClientOptions,
+  type LedgerStore,
+  openFileLedger,
   parsePolicy,
   type Trainer,
 } from '@tributary/client-sdk';
@@ -42,6 +44,10 @@ export interface FleetOptions {
   readonly parameters: number;
   readonly trainer?: Trainer;
   readonly backoff?: FederatedClientOptions['backoff'];
+  /** Lengths of runs that the partners allow besides the usual ones. */
+  readonly rounds?: readonly number[];
+  /** Ledgers as files, as nodes have them; otherwise in memory. */
+  readonly ledgers?: 'files';
 }
 
 export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: number): Plan {
@@ -80,19 +86,25 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   for (let i = 0; i < options.clients; i++) identities.push(await enrolOne(`partner-${i}`));
   const members = identities.map((identity) => identity.id);
   const plans = (['secure', 'plain'] as const).flatMap((mode) =>
-    [1, 2, 6, 8, 20].map((rounds) => ({
+    [1, 2, 6, 8, 20, ...(options.rounds ?? [])].map((rounds) => ({
       plan: planHash(nodeCrypto, benchPlan(options.clients, mode, rounds)),
     })),
   );
-  const policy = parsePolicy({ plans, aggregation: 'allow-plain', minRoster: 3 }, 'partner');
-  const clients = identities.map((identity) => {
+  const policy = parsePolicy(
+    { plans, aggregation: 'allow-plain', minRoster: 3, maxRounds: 10_000 },
+    'partner',
+  );
+  const ledgers: LedgerStore[] = [];
+  for (const { id } of identities)
+    ledgers.push(options.ledgers ? await openFileLedger(join(folder, `${id}.ledger`)) : createMemoryLedger());
+  const clients = identities.map((identity, index) => {
     const where = { url, key };
     return new FederatedClient({
       coordinator: where,
       identity,
       policy,
       members,
-      ledger: createMemoryLedger(),
+      ledger: ledgers[index]!,
       trainer: options.trainer ?? trivial,
       ...(options.backoff ? { backoff: options.backoff } : {}),
     });
@@ -117,6 +129,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     },
     async close() {
       for (const client of clients) await client.close();
+      for (const ledger of ledgers) await ledger.close();
       await coordinator.stop();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -1,0 +1,81 @@
+/** Rounds without end, and what they leave behind in memory and open files of coordinator and clients. */
+import { readdirSync } from 'node:fs';
+import { benchPlan, startFleet } from '../support/fleet.ts';
+import { residentNow } from '../support/processes.ts';
+import type { SoakOptions } from './options.ts';
+import { slope } from './slope.ts';
+
+/** Rounds between two measurements. */
+const EVERY = 20;
+const GOAL_MB = 2;
+
+export interface Growth {
+  readonly who: 'coordinator' | 'clients';
+  /** MB in 1,000 rounds, and in all. */
+  readonly mb: number;
+  readonly rss: number;
+  /** Open files in 1,000 rounds. */
+  readonly files: number;
+  readonly held: boolean;
+}
+
+export interface SoakReport {
+  readonly rounds: number;
+  readonly nodes: number;
+  readonly seconds: number;
+  readonly growth: readonly Growth[];
+  readonly held: boolean;
+}
+
+interface Sample {
+  readonly round: number;
+  readonly rss: number;
+  readonly files: number;
+}
+
+export async function soak(options: SoakOptions, progress: (text: string) => void): Promise<SoakReport> {
+  const { rounds, warmup, nodes, parameters } = options;
+  const total = warmup + rounds;
+  const fleet = await startFleet({
+    ...{ clients: nodes, parameters, ledgers: 'files', rounds: [total] },
+    backoff: { minMs: 20, maxMs: 200 },
+  });
+  try {
+    const samples = { coordinator: [] as Sample[], clients: [] as Sample[] };
+    let begun = 0;
+    const refusal = new Promise<never>((_, reject) => {
+      for (const client of fleet.clients) client.on('refused', ({ message }) => reject(new Error(message)));
+    });
+    fleet.clients[0]!.on('published', ({ round }) => {
+      progress(`round ${round} of ${total}${round <= warmup ? ', warming up' : ''}`);
+      if (round === warmup) begun = Date.now();
+      if (round < warmup || round % EVERY !== 0) return;
+      samples.coordinator.push(measure(fleet.coordinator.pid, round));
+      samples.clients.push(measure(process.pid, round));
+    });
+    await Promise.race([fleet.run(benchPlan(nodes, 'secure', total)), refusal]);
+    const growth = (['coordinator', 'clients'] as const).map((who) => growthOf(who, samples[who]));
+    const seconds = (Date.now() - begun) / 1000;
+    return { rounds, nodes, seconds, growth, held: growth.every(({ held }) => held) };
+  } finally {
+    await fleet.close();
+  }
+}
+
+function measure(pid: number, round: number): Sample {
+  if (pid === process.pid) globalThis.gc?.();
+  return { round, rss: residentNow(pid), files: readdirSync(`/proc/${pid}/fd`).length };
+}
+
+function growthOf(who: Growth['who'], samples: readonly Sample[]): Growth {
+  const rounds = samples.map(({ round }) => round / 1000);
+  const mb = slope(
+    rounds,
+    samples.map(({ rss }) => rss),
+  );
+  const files = slope(
+    rounds,
+    samples.map((sample) => sample.files),
+  );
+  return { who, mb, rss: samples.at(-1)!.rss, files, held: mb < GOAL_MB && files < 1 };
+}
