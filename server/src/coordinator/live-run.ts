@@ -93,6 +93,19 @@ export function noteMove(run: LiveRun, now: number): void {
   );
 }
 
+/**
+ * This side did not run for at least `late` milliseconds. What the others said meanwhile has yet to be read, so their
+ * silence counts from now on, as after a restart.
+ */
+export function forgive(run: LiveRun, late: number, now: number): void {
+  const { phaseSince, quorumSince } = run.patience;
+  run.patience = {
+    phaseSince: phaseSince + late,
+    progressSince: now,
+    quorumSince: quorumSince === null ? null : now,
+  };
+}
+
 export function judge(run: LiveRun, now: number) {
   return judgePatience(run.patience, run.state.plan.timing, now);
 }

@@ -4,10 +4,12 @@ import { asTributaryError, toBase64 } from '@tributary/protocol';
 import type { Logger } from 'pino';
 import { gather, type Invitee, type RoundInput, select, waitingFor } from '../round/index.ts';
 import type { PartnerRow } from '../storage/ports.ts';
-import { emit, judge, type LiveRun, noteMove } from './live-run.ts';
+import { emit, forgive, judge, type LiveRun, noteMove } from './live-run.ts';
 
 /** Between tries of what the disk refused: milliseconds. */
 const STORAGE_RETRY_MS = 1000;
+/** A timer that is later than this did not wait for other work: the process, or its machine, stood still. Milliseconds. */
+const STOOD_STILL_MS = 1000;
 
 export interface PaceDeps {
   /** Connected ones. */
@@ -73,7 +75,13 @@ export function createPace({ partners, stopping, epoch, submit, log }: PaceDeps)
 
   function wakeAt(run: LiveRun, at: number, now: number): void {
     if (run.timer) clearTimeout(run.timer);
-    run.timer = setTimeout(() => settle(run), Math.min(Math.max(1, at - now), 2 ** 31 - 1));
+    const wait = Math.min(Math.max(1, at - now), 2 ** 31 - 1);
+    run.timer = setTimeout(() => {
+      const woken = Date.now();
+      const late = woken - (now + wait);
+      if (late > STOOD_STILL_MS) forgive(run, late, woken);
+      settle(run);
+    }, wait);
   }
 
   function considerOpening(run: LiveRun, now: number): void {
