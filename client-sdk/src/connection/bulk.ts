@@ -1,5 +1,6 @@
 /** Models down, masked vectors up: authenticated by the session, tried again until the attempt is over. */
 import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   asTributaryError,
   decodeSafetensors,
@@ -8,9 +9,12 @@ import {
   type ModelWeights,
   requireFinite,
   TributaryError,
+  validate,
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
+import Type from 'typebox';
 import { BACKOFF, type Backoff, pause } from './backoff.ts';
+import { createBodyBuffer } from './body.ts';
 import type { Connection } from './connection.ts';
 import { httpSend } from './http.ts';
 
@@ -34,18 +38,39 @@ export async function downloadModel(
 ): Promise<ModelWeights> {
   const { parameters } = expected;
   const maxBytes = parameters === undefined ? LIMITS.blob : 4 * parameters + LIMITS.safetensorsHeader + 8;
-  const file = await persist(backoff, signal, async () => {
+  // Bytes of a model that its name fits: whatever broke off is asked for no second time.
+  const buffer = createBodyBuffer(maxBytes);
+  const file = await persist(backoff, signal, async (moved) => {
     const url = new URL(`/v1/blobs/${expected.model}`, connection.base);
     const line = { method: 'GET', path: url.pathname, digest: emptyDigest(nodeCrypto) };
     const authorization = await connection.authorize(line, signal);
-    const bytes = await httpSend({ method: 'GET', url, headers: { authorization }, maxBytes, signal });
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    if (sha256 !== expected.model)
+    const before = buffer.length;
+    const rest = before > 0 ? { range: `bytes=${before}-`, 'if-range': `"${expected.model}"` } : {};
+    const into = (status: number, headers: IncomingHttpHeaders) => {
+      if (status !== 206) buffer.clear();
+      else if (Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1]) !== before)
+        throw new TributaryError('hash-mismatch', 'The answer is another part of the model than asked for.');
+      return buffer;
+    };
+    try {
+      await httpSend({ method: 'GET', url, headers: { authorization, ...rest }, maxBytes, signal, into });
+      const sha256 = createHash('sha256').update(buffer.bytes()).digest('hex');
+      if (sha256 === expected.model) return buffer.bytes();
       throw new TributaryError(
         'hash-mismatch',
         `The model's hash is ${sha256}, announced was ${expected.model}.`,
       );
-    return bytes;
+    } catch (thrown) {
+      const error = asTributaryError(thrown);
+      if (buffer.length > before) moved();
+      if (error.code === 'unauthenticated' || (error.retryable && error.code !== 'hash-mismatch'))
+        throw thrown;
+      buffer.clear();
+      // Not what was announced, but what came before it: the whole again will tell.
+      if (before > 0 && (error.code === 'malformed' || error.code === 'too-large'))
+        throw new TributaryError('hash-mismatch', error.message, { cause: error });
+      throw thrown;
+    }
   });
   const { model } = decodeSafetensors(file);
   checkModel(model, expected);
@@ -68,8 +93,9 @@ function checkModel({ values }: ModelWeights, { weights, parameters }: ExpectedM
 }
 
 /**
- * The same bytes as often as it takes. `late` after a try whose answer was lost is no failure: that try may well have
- * counted, and the survivors' list will tell. @throws late, wrong-attempt, conflict and the like; AbortError
+ * The same bytes as often as it takes, after a break from where the coordinator has them (PROTOCOL.md 8.5). `late` after
+ * a try whose answer was lost is no failure: that try may well have counted, and the survivors' list will tell.
+ * @throws late, wrong-attempt, conflict and the like; AbortError
  */
 export async function uploadVector(
   connection: Connection,
@@ -79,38 +105,69 @@ export async function uploadVector(
   signal: AbortSignal,
   backoff: Backoff = BACKOFF,
 ): Promise<void> {
+  const path = `/v1/updates/${attempt}`;
+  const send = async (method: 'GET' | 'PUT', query: string, body?: Uint8Array) => {
+    const url = new URL(path + query, connection.base);
+    const digest = body ? sha256 : emptyDigest(nodeCrypto);
+    const line = { method, path: url.pathname + url.search, digest };
+    const authorization = await connection.authorize(line, signal);
+    const type = { 'content-type': 'application/octet-stream' };
+    const parts = body ? { headers: { authorization, ...type }, body } : { headers: { authorization } };
+    return httpSend({ method, url, ...parts, maxBytes: 64 * 1024, signal });
+  };
   let tries = 0;
-  await persist(backoff, signal, async () => {
+  let reached = 0;
+  await persist(backoff, signal, async (moved) => {
     tries++;
-    const url = new URL(`/v1/updates/${attempt}`, connection.base);
-    const authorization = await connection.authorize(
-      { method: 'PUT', path: url.pathname, digest: sha256 },
-      signal,
-    );
-    const headers = { authorization, 'content-type': 'application/octet-stream' };
-    await httpSend({ method: 'PUT', url, headers, body: bytes, maxBytes: 64 * 1024, signal }).catch(
-      (error) => {
-        if (tries === 1 || asTributaryError(error).code !== 'late') throw error;
-      },
-    );
+    try {
+      const offset = tries === 1 ? 0 : await durable(() => send('GET', `?sha256=${sha256}`), bytes.length);
+      if (offset > reached) moved();
+      reached = offset;
+      await send('PUT', offset === 0 ? '' : `?offset=${offset}`, bytes.subarray(offset));
+    } catch (error) {
+      if (tries === 1 || asTributaryError(error).code !== 'late') throw error;
+    }
   });
+}
+
+const UpdateStatus = Type.Object({ offset: Type.Integer({ minimum: 0 }), bytes: Type.Integer() });
+
+/** How many bytes the coordinator has for good. One that cannot tell gets the whole again. */
+async function durable(ask: () => Promise<Uint8Array>, length: number): Promise<number> {
+  try {
+    const text = Buffer.from(await ask()).toString('utf8');
+    const { offset } = validate(UpdateStatus, JSON.parse(text), 'The coordinator’s count of bytes');
+    return offset <= length ? offset : 0;
+  } catch (error) {
+    const { code } = asTributaryError(error);
+    if (error instanceof SyntaxError || code === 'not-found' || code === 'malformed') return 0;
+    throw error;
+  }
 }
 
 /** Bytes that were damaged on the way are worth some tries, not all of them: the coordinator may be lying. */
 const MAX_MISMATCHES = 3;
 
-async function persist<T>(backoff: Backoff, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+/** @param attempt calls `moved` when it came further than the one before: a bad link is no reason to wait ever longer. */
+async function persist<T>(
+  backoff: Backoff,
+  signal: AbortSignal,
+  attempt: (moved: () => void) => Promise<T>,
+): Promise<T> {
   let mismatches = 0;
-  for (let failures = 1; ; failures++) {
+  let failures = 0;
+  for (;;) {
     try {
-      return await attempt();
+      return await attempt(() => {
+        failures = 0;
+      });
     } catch (thrown) {
       signal.throwIfAborted();
       const error = asTributaryError(thrown);
       if (error.code === 'hash-mismatch' && ++mismatches >= MAX_MISMATCHES) throw error;
       // The session that authenticated the request was replaced meanwhile: the next one will do.
       if (!error.retryable && error.code !== 'unauthenticated') throw error;
-      await pause(backoff, failures, signal);
+      await pause(backoff, ++failures, signal);
     }
   }
 }

@@ -8,6 +8,7 @@ import {
 import { request as httpsRequest } from 'node:https';
 import { ERRORS, type ErrorCode, ProblemBody, TributaryError, validate } from '@tributary/protocol';
 import { agentFor } from './agents.ts';
+import { type BodyBuffer, createBodyBuffer } from './body.ts';
 import { networkProblem } from './problems.ts';
 
 export interface HttpRequest {
@@ -22,10 +23,20 @@ export interface HttpRequest {
   readonly silenceMs?: number;
   /** Of the answer, before its body is read. */
   readonly onHeaders?: (headers: IncomingHttpHeaders) => void;
+  /** What takes the body of a 2xx answer; it keeps what came when the answer breaks off. */
+  readonly into?: (status: number, headers: IncomingHttpHeaders) => BodyBuffer;
 }
 
 const SILENCE_MS = 30_000;
 const MAX_PROBLEM = 64 * 1024;
+/** Written at once, so that a body that moves is no silence: bytes. */
+const SLICE = 256 * 1024;
+/**
+ * Of a body that left this process, so much may still lie in buffers of the system and of a proxy; it is on its way for
+ * as long as the slowest link that we promise to serve takes: bytes, and bytes per second.
+ */
+const BUFFERED = 8 * 1024 * 1024;
+const SLOWEST = 64_000;
 
 /**
  * @returns the body of a 2xx answer.
@@ -46,11 +57,15 @@ export async function httpSend(options: HttpRequest): Promise<Uint8Array> {
     request.destroy(new TributaryError('timed-out', `${url.origin} was silent for ${silenceMs / 1000} s.`)),
   );
   try {
-    const response = await answerOf(request, body);
-    options.onHeaders?.(response.headers);
+    const response = await answerOf(request, body, silenceMs);
+    const { headers } = response;
+    options.onHeaders?.(headers);
     const status = response.statusCode ?? 0;
     const good = status >= 200 && status < 300;
-    const bytes = await collect(response, good ? options.maxBytes : MAX_PROBLEM);
+    const buffer =
+      (good && options.into?.(status, headers)) || createBodyBuffer(good ? options.maxBytes : MAX_PROBLEM);
+    await collect(response, buffer);
+    const bytes = buffer.bytes();
     if (good) return bytes;
     throw problemOf(status, bytes, `${method} ${url.pathname}`);
   } catch (thrown) {
@@ -61,33 +76,34 @@ export async function httpSend(options: HttpRequest): Promise<Uint8Array> {
 }
 
 /** An answer may come before the body is sent whole (a refusal): then the rest is not sent. */
-function answerOf(request: ClientRequest, body: Uint8Array | undefined): Promise<IncomingMessage> {
+function answerOf(
+  request: ClientRequest,
+  body: Uint8Array | undefined,
+  silenceMs: number,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.on('response', resolve);
     request.on('error', reject);
-    request.end(body);
+    if (!body) return void request.end();
+    let at = 0;
+    const send = () => {
+      while (at < body.length && !request.destroyed) {
+        const slice = body.subarray(at, at + SLICE);
+        at += slice.length;
+        if (!request.write(slice)) return void request.once('drain', send);
+      }
+      const onTheWay = (1000 * Math.min(body.length, BUFFERED)) / SLOWEST;
+      if (!request.destroyed) request.end(() => request.setTimeout(silenceMs + onTheWay));
+    };
+    send();
   });
 }
 
-async function collect(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = () => new TributaryError('too-large', `The answer is longer than ${maxBytes} bytes.`);
+async function collect(response: IncomingMessage, into: BodyBuffer): Promise<void> {
   const announced = Number(response.headers['content-length'] ?? Number.NaN);
-  if (announced > maxBytes) throw tooLarge();
-  // Large answers say how long they are: one buffer of that size, and no second copy.
-  let into = new Uint8Array(Number.isInteger(announced) ? announced : 64 * 1024);
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    if (length + chunk.length > maxBytes) throw tooLarge();
-    if (length + chunk.length > into.length) {
-      const larger = new Uint8Array(Math.min(maxBytes, 2 * (length + chunk.length)));
-      larger.set(into.subarray(0, length));
-      into = larger;
-    }
-    into.set(chunk, length);
-    length += chunk.length;
-  }
+  if (Number.isInteger(announced)) into.expect(announced);
+  for await (const chunk of response as AsyncIterable<Buffer>) into.append(chunk);
   if (!response.complete) throw new TributaryError('unavailable', 'The answer was cut off.');
-  return into.subarray(0, length);
 }
 
 function problemOf(status: number, bytes: Uint8Array, what: string): TributaryError {
