@@ -35,6 +35,8 @@ export const COORDINATOR_CRASH_POINTS = [
   'coordinator.enrol.committed',
   'coordinator.session.touched',
   'coordinator.run.committed',
+  'coordinator.upload.written',
+  'coordinator.partial.durable',
   ...COMMIT_KINDS.flatMap(
     (kind) => [`coordinator.${kind}.committing`, `coordinator.${kind}.committed`] as const,
   ),

@@ -8,6 +8,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { crashPoint } from '@tributary/protocol/node';
 import { PRIVATE_FILE } from './files.ts';
 import { brokenOff, pump, type Received } from './receive.ts';
 
@@ -68,9 +69,11 @@ export async function receivePartial(
     Object.assign(partial, { bytes: 0, hash: null });
     const target = { fd: handle.fd, hash, at: offset, maxBytes, syncBytes: SYNC_BYTES };
     const { bytes, broken } = await pump(stream, target);
+    crashPoint('coordinator.upload.written');
     await handle.sync();
     if (!broken) return { sha256: hash.digest('hex'), bytes };
     Object.assign(partial, { bytes, hash });
+    crashPoint('coordinator.partial.durable');
     throw brokenOff(bytes);
   } finally {
     await handle.close();
