@@ -60,7 +60,7 @@ export function createArsenal(dice: Dice): Arsenal {
       if (!point) return undefined;
       armed.set(name, point);
       // Mostly the first passage, or rare points would hardly ever be reached.
-      const passage = hit.has(point) || dice.chance(0.3) ? 1 + Math.floor(dice.between(0, 4)) : 1;
+      const passage = hit.has(point) || dice.chance(0.15) ? 1 + Math.floor(dice.between(0, 4)) : 1;
       return `${point}:${stage === 'running' ? passage : 1}`;
     },
     disarm(name) {

@@ -47,7 +47,7 @@ export async function runChaos(chaos: Chaos): Promise<Report> {
         peace = setTimeout(() => tally.violation('The last run did not end in peace.'), PEACE_MS);
       });
       await Promise.all([operator.work(enough), tormented]);
-      await settle(house, oracle, operator);
+      await settle(house, oracle, operator, tally);
     } finally {
       clearInterval(timer);
       clearTimeout(peace);
@@ -62,7 +62,7 @@ export async function runChaos(chaos: Chaos): Promise<Report> {
 }
 
 /** After one more start, so that everything is read from the disk. */
-async function settle(house: House, oracle: Oracle, operator: Operator): Promise<void> {
+async function settle(house: House, oracle: Oracle, operator: Operator, tally: Tally): Promise<void> {
   house.coordinator.kill();
   const runs = await house.persist('the last look', async (api) => {
     const shown = await Promise.all([...operator.runs.keys()].map((id) => api.run(id)));
@@ -70,6 +70,8 @@ async function settle(house: House, oracle: Oracle, operator: Operator): Promise
     return shown;
   });
   oracle.finish(runs);
+  const discontent = await house.check();
+  if (discontent !== null) tally.violation(`tributary-server check: ${discontent}`);
 }
 
 interface Parts {

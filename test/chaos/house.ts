@@ -11,7 +11,7 @@ import { SERVER } from '../demo/programs.ts';
 import type { FaultProxy } from '../support/faults.ts';
 import { startFaultProxy } from '../support/faults.ts';
 import type { Arsenal } from './arsenal.ts';
-import { createPart, type Part } from './parts.ts';
+import { createPart, launch, type Part } from './parts.ts';
 import type { Dice } from './random.ts';
 import type { Tally } from './tally.ts';
 
@@ -29,6 +29,8 @@ export interface House {
   api(): ApiClient;
   /** Tries until the coordinator answers. */
   persist<T>(what: string, call: (api: ApiClient) => Promise<T>): Promise<T>;
+  /** `tributary-server check` on the running coordinator. @returns what it says when it is not content */
+  check(): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -133,6 +135,10 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     folders,
     api,
     persist,
+    async check() {
+      const { code, words } = await launch('check', [SERVER, 'check', '--data', data], undefined, log).ended;
+      return code === 0 ? null : words;
+    },
     async close() {
       await Promise.all(nodes.map((node) => node.stop('SIGTERM')));
       await coordinator.stop('SIGTERM');

@@ -36,7 +36,7 @@ process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
-function launch(
+export function launch(
   name: string,
   args: readonly string[],
   armed: string | undefined,

@@ -9,7 +9,7 @@ import type { Tally } from './tally.ts';
 
 /** Milliseconds between two faults: rounds are to be caught in every phase, and to be published nevertheless. */
 const PAUSE = [100, 1500] as const;
-const YOUNG_MS = 5000;
+const YOUNG_MS = 8000;
 
 /** Goes on until `enough` says so. */
 export async function torment(house: House, dice: Dice, tally: Tally, enough: () => boolean): Promise<void> {
@@ -18,12 +18,13 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
     [2, () => killOne(coordinator)],
     [3, () => killOne(dice.pick(nodes))],
     // Both sides at once.
-    [1, () => killAll([coordinator, dice.pick(nodes)])],
+    [0.4, () => killAll([coordinator, dice.pick(nodes)])],
     // Too many for the threshold: the attempt is void.
     [0.2, () => killAll(nodes.filter(() => dice.chance(0.6)))],
     [1, () => freeze('node frozen', dice.pick(nodes), PATIENCE + dice.between(0.3, 1))],
     [0.5, () => freeze('coordinator frozen', coordinator, PATIENCE + dice.between(0.3, 1))],
     [0.5, () => network('cut', (proxy) => proxy.cut())],
+    [1, breakUpload],
     [0.5, () => network('reset', (proxy) => proxy.reset())],
     [0.5, () => disturb('latency', { latencyMs: dice.between(50, 400) })],
     [0.5, () => disturb('throttle', { bytesPerSecond: dice.between(50_000, 500_000) })],
@@ -52,6 +53,20 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
   function network(kind: string, act: (proxy: FaultProxy) => void): void {
     tally.fault(kind);
     act(dice.pick(proxies));
+  }
+
+  /** A slow upload that breaks off in the middle. */
+  function breakUpload(): void {
+    network('slow, then cut', (proxy) => {
+      proxy.set({ bytesPerSecond: dice.between(50_000, 200_000) });
+      setTimeout(
+        () => {
+          proxy.reset();
+          heal(proxy);
+        },
+        dice.between(500, 2500),
+      ).unref();
+    });
   }
 
   /** For a while, and longer than patience now and then. */
