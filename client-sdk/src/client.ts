@@ -163,6 +163,7 @@ export class FederatedClient {
       const connection = connect({
         ...{ url: coordinator.url, identity, coordinator: coordinator.key },
         ...{ allowInsecure: this.#options.allowInsecure ?? false, ...(backoff ? { backoff } : {}) },
+        epoch: loop.epoch,
         message: (message) => loop.submit({ type: 'message', message }),
         down: (error, final) => {
           if (final) reject(error);

@@ -175,8 +175,14 @@ export const ERRORS = {
     http: 409,
     close: 4409,
     retryable: false,
+    remedy: 'Its operator raises the epoch: `tributary-server restore --in-place --data DIR`.',
+  },
+  'rolled-back': {
+    http: 409,
+    close: 4409,
+    retryable: false,
     remedy:
-      'The coordinator was restored from an old backup; its operator must raise the epoch. `tributary-server doctor` checks its folder.',
+      'A backup was restored that is older than what this node has seen. The operator restores a newer one, or starts another run from the newest model: `tributary runs start PLAN --weights FILE`.',
   },
   'stale-announcement': {
     http: 409,

@@ -58,6 +58,7 @@ const BY_ERROR = {
   'wrong-offset': EXIT.failed,
   'hash-mismatch': EXIT.failed,
   'stale-epoch': EXIT.conflict,
+  'rolled-back': EXIT.conflict,
   'stale-announcement': EXIT.conflict,
   'sits-out': EXIT.conflict,
   equivocation: EXIT.conflict,

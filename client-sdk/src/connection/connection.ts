@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   readonly coordinator: string;
   /** Plain HTTP to another machine. */
   readonly allowInsecure?: boolean;
+  /** Highest epoch that this node has seen of it; asked for at each new session. */
+  readonly epoch?: () => number;
   readonly message: (message: ServerMessage) => void;
   /** The session is gone; another one is under way unless `final`. */
   readonly down: (error: TributaryError, final: boolean) => void;
@@ -69,7 +71,7 @@ export function connect(options: ConnectionOptions): Connection {
   function open(): void {
     let keys: SessionKeys | null = null;
     link = openLink({
-      ...{ url: base, identity, coordinator },
+      ...{ url: base, identity, coordinator, epoch: options.epoch?.() ?? 0 },
       ...(handshakeMs === undefined ? {} : { handshakeMs }),
       ...(silenceMs === undefined ? {} : { silenceMs }),
       handlers: {

@@ -34,6 +34,8 @@ export interface LinkOptions {
   readonly identity: Identity;
   /** Pinned key of the coordinator. */
   readonly coordinator: string;
+  /** Highest epoch that this node has seen of it. */
+  readonly epoch: number;
   readonly handlers: LinkHandlers;
   readonly handshakeMs?: number;
   /** Without a frame, ping or pong for so long the link is dead. */
@@ -99,6 +101,11 @@ export function openLink(options: LinkOptions): Link {
     const welcome = validate(Welcome, parseText(data), 'welcome');
     const { prove, keys } = finishAsClient(nodeCrypto, identity, ephemeral, hello, welcome, coordinator);
     ephemeral.secret.fill(0);
+    if (welcome.epoch < options.epoch)
+      throw new TributaryError(
+        'stale-epoch',
+        `The coordinator is in epoch ${welcome.epoch}, this node has seen ${options.epoch}.`,
+      );
     socket.send(JSON.stringify(prove));
     handlers.open(keys);
     return createChannel(nodeCrypto, keys, 'client');

@@ -25,6 +25,8 @@ export interface LoopDeps {
 
 export interface Loop {
   submit(input: SessionInput): void;
+  /** Highest epoch that the ledger knows. */
+  epoch(): number;
   /** Resolves when no input waits and no effect is under way. */
   idle(): Promise<void>;
 }
@@ -88,6 +90,7 @@ export function createLoop(initial: SessionState, deps: LoopDeps, jobs: () => Jo
       queue.push(input);
       turning ??= Promise.resolve().then(turn);
     },
+    epoch: () => state.ledger.epoch,
     async idle() {
       while (turning) await turning;
     },

@@ -51,12 +51,13 @@ export function announce(
       emit({ type: 'refused', run, place, code, message }),
     ];
     // What another signed is no deed of this coordinator.
-    if (code !== 'bad-signature' && code !== 'wrong-coordinator')
-      effects.push({
-        type: 'append',
-        record: { type: 'refused', time: now, run, round, attempt, epoch, id, code, reason },
-      });
-    return { state: declines, effects };
+    if (code === 'bad-signature' || code === 'wrong-coordinator') return { state: declines, effects };
+    const record: AttemptRecord = {
+      type: 'refused',
+      ...{ time: now, run, round, attempt, epoch, id, code, reason },
+    };
+    effects.push({ type: 'append', record });
+    return { state: { ...declines, ledger: noted(declines.ledger, record) }, effects };
   }
 }
 
@@ -141,13 +142,14 @@ function replace(state: SessionState, live: LiveAttempt): Step {
 
 /**
  * The same policy as at the proposal, and the ledger.
- * @throws sits-out, stale-epoch, stale-announcement, equivocation, approval-pending, policy-refused
+ * @throws rolled-back, sits-out, stale-epoch, stale-announcement, equivocation, approval-pending, policy-refused
  */
 function admit(state: SessionState, announcement: Announcement, { policy }: SessionContext): Plan {
   const refuse = (code: ErrorCode, message: string): never => {
     throw new TributaryError(code, message);
   };
   if (policy.role === 'evaluator') return refuse('forbidden', 'This node only evaluates.');
+  requireNotRolledBack(state.ledger, announcement);
   const runPlan = state.runs.get(announcement.run)?.plan;
   const sitOut = whySitOut(state.ledger, announcement, runPlan !== undefined && addsUp(runPlan));
   if (sitOut) return refuse('sits-out', sitOut);
@@ -193,23 +195,48 @@ function requireSamePlan({ plan, hashes }: KnownRun, { aggregation, ...announced
 
 /**
  * All attempts of a round start from the same weights (or a base that was changed in one bit would get around sitting out),
- * and round r from what round r - 1 was said to have published. A restored backup (a higher epoch) may have lost rounds.
+ * and round r from what round r - 1 was said to have published.
  * @throws equivocation
  */
 function requireSameHistory({ last, published }: LedgerView, announcement: Announcement): void {
-  const { run, round, epoch, weights, previousTranscript } = announcement;
+  const { run, round, weights, previousTranscript } = announcement;
   const earlier = last.get(run);
-  if (earlier?.round === round && earlier.epoch === epoch && earlier.weights !== weights)
+  if (earlier?.round === round && earlier.weights !== weights)
     throw new TributaryError(
       'equivocation',
       `Attempt ${earlier.attempt} of round ${round} started from weights ${earlier.weights}, this one from ${weights}.`,
     );
   const before = published.get(run);
-  if (before?.round !== round - 1 || before.epoch !== epoch) return;
+  if (before?.round !== round - 1) return;
   if (before.weights !== weights || before.transcript !== previousTranscript)
     throw new TributaryError(
       'equivocation',
       `Round ${before.round} was published with weights ${before.weights} and transcript ${before.transcript}; ` +
         `round ${round} starts from ${weights} and ${previousTranscript}.`,
     );
+}
+
+/**
+ * In a higher epoch the coordinator was restored from a backup. One that lost rounds which this node has seen says so: the
+ * same history would be trained again, and who knows both could tell the difference.
+ * @throws rolled-back
+ */
+function requireNotRolledBack(ledger: LedgerView, announcement: Announcement): void {
+  const { run, round, epoch, weights, previousTranscript } = announcement;
+  const earlier = ledger.last.get(run);
+  const before = ledger.published.get(run);
+  const seen = Math.max(earlier?.epoch ?? 0, before?.epoch ?? 0);
+  if (seen === 0 || epoch <= seen) return;
+  const refuse = (what: string): never => {
+    throw new TributaryError(
+      'rolled-back',
+      `${what} in epoch ${seen}; in epoch ${epoch} round ${round} is announced from weights ${weights}.`,
+    );
+  };
+  if (before && before.round >= round) refuse(`This node saw round ${before.round} of run ${run} published`);
+  if (earlier && earlier.round > round) refuse(`This node took part in round ${earlier.round} of run ${run}`);
+  if (earlier?.round === round && earlier.weights !== weights)
+    refuse(`Round ${round} of run ${run} was announced from weights ${earlier.weights}`);
+  if (before?.round === round - 1 && (before.weights !== weights || before.transcript !== previousTranscript))
+    refuse(`Round ${before.round} of run ${run} was published with weights ${before.weights}`);
 }

@@ -202,7 +202,12 @@ export function dropAttempt(state: SessionState, live: LiveAttempt, code: ErrorC
 }
 
 /** After these the coordinator waits for a new consent (see `reconsider`). */
-const DECLINING: readonly ErrorCode[] = ['policy-refused', 'approval-pending', 'stranger-in-roster'];
+const DECLINING: readonly ErrorCode[] = [
+  'policy-refused',
+  'approval-pending',
+  'stranger-in-roster',
+  'rolled-back',
+];
 
 export function declineRun(state: SessionState, run: string, code: ErrorCode): SessionState {
   const known = state.runs.get(run);

@@ -170,9 +170,8 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
 
 /** @throws stale-epoch, stale-announcement */
 export function requireNewer(view: LedgerView, announcement: SeenAttempt): void {
-  const { run } = announcement;
-  const seen = view.last.get(run) ?? { run: '', round: 0, attempt: 0 };
-  checkOrder({ ...seen, epoch: view.epoch }, announcement);
+  checkOrder({ run: '', round: 0, attempt: 0, epoch: view.epoch }, announcement);
+  checkOrder(view.last.get(announcement.run) ?? null, announcement);
 }
 
 /**

@@ -35,6 +35,14 @@ export function propose(
     return { state, effects: declined(run, hashes.plan, 'forbidden', 'This node only evaluates.') };
   const verdict = judge(policy, plan, hashes, state.approvals);
   const before = state.runs.get(run);
+  // Its history is not this node's any more, whatever the plan.
+  if (before && isRolledBack(before) && verdict.verdict === 'allow') {
+    const reason = 'This run went back behind rounds that this node has seen.';
+    return {
+      state,
+      effects: [send({ type: 'decline', run, plan: hashes.plan, code: 'rolled-back', reason })],
+    };
+  }
   const { answer, effects } = answerTo(run, hashes.plan, verdict);
   const known: KnownRun = { plan, hashes, answer };
   const next = { ...state, runs: withEntry(withRoom(state), run, known) };
@@ -94,7 +102,7 @@ export function reconsider(
   for (const [run, known] of state.runs) {
     const verdict = judge(context.policy, known.plan, known.hashes, state.approvals);
     const { answer, effects: answers } = answerTo(run, known.hashes.plan, verdict);
-    if (sameAnswer(known.answer, answer)) continue;
+    if (sameAnswer(known.answer, answer) || isRolledBack(known)) continue;
     // The strangers are still strangers: consenting again would only cost another attempt.
     const strangers = known.answer.kind === 'declined' && known.answer.code === 'stranger-in-roster';
     if (strangers && answer.kind === 'consented' && because !== 'pinned') continue;
@@ -131,6 +139,10 @@ function withRoom({ runs, attempts }: SessionState): ReadonlyMap<string, KnownRu
   if (runs.size < KNOWN_RUNS) return runs;
   const oldest = [...runs.keys()].find((run) => !attempts.has(run));
   return oldest === undefined ? runs : withEntry(runs, oldest, undefined);
+}
+
+function isRolledBack({ answer }: KnownRun): boolean {
+  return answer.kind === 'declined' && answer.code === 'rolled-back';
 }
 
 function sameAnswer(a: Answer, b: Answer): boolean {

@@ -62,7 +62,7 @@ describe('a stale announcement', () => {
     ['the same again', {}, 'stale-announcement'],
     ['an earlier attempt', { attempt: 1 }, 'stale-announcement'],
     ['an earlier round', { round: 3, attempt: 9 }, 'stale-announcement'],
-    ['an earlier attempt of a raised epoch', { epoch: 4, attempt: 1 }, 'stale-announcement'],
+    ['an earlier round of a raised epoch', { epoch: 4, round: 3 }, 'stale-announcement'],
     ['an older epoch', { epoch: 2, round: 9 }, 'stale-epoch'],
     ['an older epoch in another run', { epoch: 2, run: 'run-2' }, 'stale-epoch'],
   ])('%s is refused', (_, change, code) => {
@@ -73,6 +73,7 @@ describe('a stale announcement', () => {
     ['the next attempt', { attempt: 3 }],
     ['the next round', { round: 5, attempt: 1 }],
     ['the next epoch', { epoch: 4, attempt: 3 }],
+    ['an earlier attempt of the round in the next epoch', { epoch: 4, attempt: 1 }],
     ['another run', { run: 'run-2', round: 1, attempt: 1 }],
   ])('%s is not', (_, change) => {
     expect(() => checkOrder(seen, { ...seen, ...change })).not.toThrow();

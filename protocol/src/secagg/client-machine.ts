@@ -33,13 +33,16 @@ export type SeenAttempt = Pick<Announcement, 'run' | 'epoch' | 'round' | 'attemp
 /**
  * @param previous the last announcement accepted from this coordinator, in this run if there was one; null for none.
  * @throws stale-epoch when the coordinator went back in time, stale-announcement unless (round, attempt) of a run increases.
+ * In a higher epoch the attempts of a round may be counted anew: the coordinator was restored from a backup.
  */
 export function checkOrder(previous: SeenAttempt | null, announcement: SeenAttempt): void {
   if (previous === null) return;
   const { epoch, run, round, attempt } = announcement;
   if (epoch < previous.epoch)
     throw new TributaryError('stale-epoch', `The epoch is ${epoch}, seen was ${previous.epoch}.`);
-  const later = round > previous.round || (round === previous.round && attempt > previous.attempt);
+  const later =
+    round > previous.round ||
+    (round === previous.round && (epoch > previous.epoch || attempt > previous.attempt));
   if (run === previous.run && !later)
     throw new TributaryError(
       'stale-announcement',

@@ -1,5 +1,5 @@
 /** Members' messages in an open attempt. */
-import { TributaryError } from '@tributary/protocol';
+import { type ErrorCode, TributaryError } from '@tributary/protocol';
 import * as secagg from '@tributary/protocol/secagg';
 import { phaseEvent, send } from './effects.ts';
 import type { Effect, MemberInput, RoundContext, Step } from './io.ts';
@@ -64,6 +64,14 @@ export function fromMember(state: RunState, input: MemberInput, context: RoundCo
   }
 }
 
+/** A policy that changed its mind, or a node whose history this run has left, is not asked again until it consents again. */
+const DECLINES: ReadonlySet<ErrorCode> = new Set([
+  'policy-refused',
+  'approval-pending',
+  'stranger-in-roster',
+  'rolled-back',
+]);
+
 function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, { type: 'leave' }>): Step {
   const { member } = input;
   const { code, reason } = input.message;
@@ -74,8 +82,7 @@ function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, {
     accusations[dealer] = [...new Set([...(accusations[dealer] ?? []), member])];
   const sittingOut = code === 'sits-out' ? [...new Set([...state.sittingOut, member])] : state.sittingOut;
   const departures = { ...open.departures, [open.names[member] ?? member]: code };
-  // A policy that changed its mind is not asked again until the node consents again.
-  const declines = code === 'policy-refused' || code === 'approval-pending' || code === 'stranger-in-roster';
+  const declines = DECLINES.has(code);
   const answers = declines
     ? { ...state.answers, [member]: { kind: 'decline' as const, code, reason } }
     : state.answers;
