@@ -40,6 +40,8 @@ export interface Fleet {
 }
 
 export interface FleetOptions {
+  /** Where the client finds the coordinator, when not at its own address. */
+  readonly through?: (url: string, client: number) => string | Promise<string>;
   readonly clients: number;
   readonly parameters: number;
   readonly trainer?: Trainer;
@@ -97,8 +99,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const ledgers: LedgerStore[] = [];
   for (const { id } of identities)
     ledgers.push(options.ledgers ? await openFileLedger(join(folder, `${id}.ledger`)) : createMemoryLedger());
+  const urls = await Promise.all(identities.map((_, index) => options.through?.(url, index) ?? url));
   const clients = identities.map((identity, index) => {
-    const where = { url, key };
+    const where = { url: urls[index]!, key };
     return new FederatedClient({
       coordinator: where,
       identity,
