@@ -12,6 +12,9 @@ export interface BlobCache {
   has(hash: string): boolean;
 }
 
+/** Blobs kept at most: the heads of so many runs. Older models are history, and seldom asked for. */
+const MAX_BLOBS = 16;
+
 /** @param maxBytes kept at most, except that the last blob asked for stays whatever its size. */
 export function createBlobCache(blobs: Pick<Blobs, 'read'>, maxBytes: number): BlobCache {
   /** Least recently used first. A pending read is shared, too. */
@@ -21,7 +24,7 @@ export function createBlobCache(blobs: Pick<Blobs, 'read'>, maxBytes: number): B
     let total = 0;
     for (const entry of entries.values()) total += entry.size;
     for (const [hash, entry] of entries) {
-      if (total <= maxBytes || entries.size === 1) return;
+      if ((total <= maxBytes && entries.size <= MAX_BLOBS) || entries.size === 1) return;
       entries.delete(hash);
       total -= entry.size;
     }

@@ -255,6 +255,15 @@ describe('blob cache', () => {
     expect(reads).toEqual(['a', 'b', 'c', 'b']);
   });
 
+  it('forgets the models of old rounds, however small they are', () => {
+    const cache = createBlobCache({ read: async () => Buffer.alloc(1) }, 1_000_000);
+    for (let round = 0; round < 1000; round++) cache.put(String(round), Buffer.alloc(1));
+    const kept = Array.from({ length: 1000 }, (_, round) => round).filter((round) =>
+      cache.has(String(round)),
+    );
+    expect(kept).toEqual(Array.from({ length: 16 }, (_, i) => 984 + i));
+  });
+
   it('serves a blob above its limit, and asks again after a failure', async () => {
     let failing = true;
     const read = async () => {
