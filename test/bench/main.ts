@@ -6,6 +6,7 @@ import { benchFold } from './fold.ts';
 import { benchMasks } from './masks.ts';
 import { benchMemory } from './memory.ts';
 import { print, type Result } from './report.ts';
+import { benchResume } from './resume.ts';
 import { benchRound } from './round.ts';
 import { NETS } from './train/nets.ts';
 import { benchTrain } from './train/train.ts';
@@ -16,6 +17,7 @@ interface Options {
   readonly params?: string;
   readonly drop?: string;
   readonly repeat?: string;
+  readonly cuts?: string;
   readonly nets?: string;
   readonly engines?: string;
 }
@@ -49,6 +51,11 @@ const BENCHES: Record<string, (options: Options) => Promise<Result | Result[]> |
       clients: count('clients', o.clients, 10),
       parameters: count('params', o.params, 200_000),
     }),
+  resume: (o) =>
+    benchResume({
+      parameters: count('params', o.params, 25_000_000),
+      cuts: count('cuts', o.cuts, 5),
+    }),
   train: (o) =>
     benchTrain({
       nets: words('nets', o.nets, NETS, NETS),
@@ -64,6 +71,7 @@ const HELP = `npm run bench -- NAME [--json] [options]
   exchange  a whole exchange, plain and secure           --clients 4 --params 10000000
   memory    peak memory by number of clients             --clients 10,50,100 --params 1000000 --repeat 5
   round     protocol time of a round                     --clients 10 --params 200000
+  resume    an upload whose link breaks                  --params 25000000 --cuts 5
   train     a training step of each net, by engine       --engines native,wasm --nets cnn-32,...
   all       every one of them
 `;
@@ -99,6 +107,7 @@ async function main(): Promise<void> {
     params: text,
     drop: text,
     repeat: text,
+    cuts: text,
     nets: text,
     engines: text,
   };

@@ -42,6 +42,7 @@ test('passes everything, in order, both ways', async () => {
   await once(socket, 'end');
   expect(arrived().equals(bytes)).toBe(true);
   expect(proxy.passed).toEqual({ up: bytes.length, down: bytes.length });
+  expect(proxy.taken).toEqual(proxy.passed);
 });
 
 test('throttles each direction, and lets go of it', async () => {

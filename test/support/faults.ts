@@ -15,8 +15,10 @@ export interface LinkFaults {
 
 export interface FaultProxy {
   readonly port: number;
-  /** Bytes that came from the side that connects, and from the other one, since the start. */
+  /** Bytes that went on from the side that connects, and from the other one, since the start. */
   readonly passed: { up: number; down: number };
+  /** The same when they came: what a reset swallowed is in here. */
+  readonly taken: { up: number; down: number };
   /** Changes what is named; holds for the connections there are, too. */
   set(faults: Partial<LinkFaults>): void;
   /** Ends every connection in order (FIN) after what is on its way; new ones go through. */
@@ -40,6 +42,7 @@ export interface FaultProxyOptions {
 export async function startFaultProxy({ to, port: own = 0 }: FaultProxyOptions): Promise<FaultProxy> {
   let faults: LinkFaults = { latencyMs: 0, bytesPerSecond: 0, blackhole: false };
   const passed = { up: 0, down: 0 };
+  const taken = { up: 0, down: 0 };
   const sockets = new Set<Socket>();
   const pipes = new Set<Pipe>();
   const track = (socket: Socket) => {
@@ -57,6 +60,9 @@ export async function startFaultProxy({ to, port: own = 0 }: FaultProxyOptions):
       },
     );
     pipes.add(pipe);
+    from.on('data', ({ length }) => {
+      taken[way] += length;
+    });
     from.on('close', () => pipes.delete(pipe));
   };
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => {
@@ -76,6 +82,7 @@ export async function startFaultProxy({ to, port: own = 0 }: FaultProxyOptions):
   return {
     port: (server.address() as AddressInfo).port,
     passed,
+    taken,
     set(changes) {
       faults = { ...faults, ...changes };
       for (const pipe of pipes) pipe.wake();
