@@ -151,6 +151,18 @@ export const RunDetail = Closed({
   /** Evaluations of the initial model. */
   initialEvaluations: Type.Array(EvaluationReport),
   history: Type.Array(RoundRecord),
+  /** Attempts that ended without a sum, oldest first; the newest hundred. */
+  voided: Type.Optional(
+    Type.Array(
+      Closed({
+        round: Type.Integer(),
+        attempt: Type.Integer(),
+        time: Time,
+        code: Type.String(),
+        reason: Type.String(),
+      }),
+    ),
+  ),
   /** What is going on now, for people: phase and how far each partner is. */
   current: nullable(
     Closed({

@@ -67,16 +67,25 @@ export const start = defineCommand({
       key: app.identity.id,
       fingerprint: fingerprint(nodeCrypto, app.identity.id),
       adminToken: app.adminToken,
+      startUp: app.startUp,
       pid: process.pid,
     };
     process.stdout.write(args.json ? `${JSON.stringify(facts)}\n` : describe(facts));
   },
 });
 
-function describe(facts: { url: string; fingerprint: string; adminToken: string | null }): string {
+interface Facts {
+  readonly url: string;
+  readonly fingerprint: string;
+  readonly adminToken: string | null;
+  readonly startUp: readonly string[];
+}
+
+function describe(facts: Facts): string {
   const lines = [
     `Tributary coordinator ${SOFTWARE_VERSION}, listening on ${facts.url}`,
     `Key fingerprint: ${facts.fingerprint}`,
+    ...facts.startUp,
   ];
   if (facts.adminToken)
     lines.push(

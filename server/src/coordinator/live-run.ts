@@ -15,10 +15,15 @@ import { createEventLog, type EventLog } from './events.ts';
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 30_000;
 
+/** Journal entries between two snapshots at most, but for those of one attempt: whoever consents and declines in turn writes one each. */
+export const COMPACT_AFTER = 1000;
+
 export interface LiveRun {
   state: RunState;
   /** Of the last journal entry. */
   seq: number;
+  /** From this one on the journal is compacted while no attempt is open, though no round was published. */
+  compactAt: number;
   readonly created: number;
   readonly initialModel: string;
   readonly events: EventLog;
@@ -49,6 +54,7 @@ export function createLiveRun(
   return {
     state,
     seq,
+    compactAt: seq + COMPACT_AFTER,
     created,
     initialModel,
     events: createEventLog(),

@@ -2,12 +2,21 @@
  * The only loop: take the inputs that are waiting -> step in memory -> one transaction for journal and rows -> effects ->
  * acknowledge. An input that throws or changes nothing is never journalled; nothing is acknowledged before the commit.
  */
-import { asTributaryError, type Crypto, type Identity } from '@tributary/protocol';
+import { asTributaryError, type Crypto, type Identity, LIMITS } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
 import { type Effect, MACHINE_VERSION, type RoundInput, stateHash, step } from '../round/index.ts';
-import type { Commit, JournalEntry, RoundRow, RunRow, Snapshot, Store, UpdateRow } from '../storage/ports.ts';
+import type {
+  Commit,
+  JournalEntry,
+  RoundRow,
+  RunRow,
+  Snapshot,
+  Store,
+  UpdateRow,
+  VoidRow,
+} from '../storage/ports.ts';
 import { crashAround } from './crash.ts';
-import type { LiveRun } from './live-run.ts';
+import { COMPACT_AFTER, type LiveRun } from './live-run.ts';
 
 interface Waiting {
   readonly run: LiveRun;
@@ -79,6 +88,7 @@ export function createLoop(deps: LoopDeps): Loop {
     }
     for (const draft of moved) {
       draft.run.state = draft.state;
+      if (isDue(draft)) draft.run.compactAt = draft.seq + COMPACT_AFTER;
       draft.run.seq = draft.seq;
     }
     for (const draft of moved) {
@@ -120,6 +130,7 @@ interface Draft {
   readonly journal: JournalEntry[];
   readonly updates: UpdateRow[];
   readonly rounds: RoundRow[];
+  readonly voids: VoidRow[];
   readonly effects: Effect[];
 }
 
@@ -132,6 +143,7 @@ function createDraft(run: LiveRun): Draft {
     journal: [],
     updates: [],
     rounds: [],
+    voids: [],
     effects: [],
   };
 }
@@ -155,7 +167,9 @@ function take(draft: Draft, input: RoundInput, time: number, deps: LoopDeps): vo
     const { attempt, member, sha256, bytes } = input;
     draft.updates.push({ run: id, attempt, member, sha256, bytes, received: time });
   }
-  for (const effect of effects)
+  for (const effect of effects) {
+    if (effect.type === 'event' && effect.kind === 'abandoned')
+      draft.voids.push(voidRow(id, time, effect.data));
     if (effect.type === 'publish')
       draft.rounds.push({
         run: id,
@@ -163,12 +177,30 @@ function take(draft: Draft, input: RoundInput, time: number, deps: LoopDeps): vo
         record: effect.record,
         transcript: effect.transcript,
       });
+  }
+}
+
+export function voidRow(run: string, time: number, data: Readonly<Record<string, unknown>>): VoidRow {
+  const { round, attempt, code, reason } = data;
+  const reasonText = String(reason).slice(0, LIMITS.reason);
+  return {
+    run,
+    round: Number(round),
+    attempt: Number(attempt),
+    time,
+    code: String(code),
+    reason: reasonText,
+  };
+}
+
+/** A snapshot is: at a publication, at the end, and where the journal has grown long meanwhile. */
+function isDue({ rounds, state: { stage }, seq, run }: Draft): boolean {
+  return rounds.length > 0 || stage.kind === 'ended' || (stage.kind === 'gathering' && seq >= run.compactAt);
 }
 
 function toCommit(drafts: readonly Draft[], epoch: number): Commit | null {
   if (drafts.every((draft) => draft.journal.length === 0)) return null;
-  const published = drafts.filter((draft) => draft.rounds.length > 0 || draft.state.stage.kind === 'ended');
-  const snapshots: Snapshot[] = published.map(({ state, seq }) => ({
+  const snapshots: Snapshot[] = drafts.filter(isDue).map(({ state, seq }) => ({
     run: state.id,
     seq,
     machine: MACHINE_VERSION,
@@ -182,6 +214,7 @@ function toCommit(drafts: readonly Draft[], epoch: number): Commit | null {
     journal: drafts.flatMap((draft) => draft.journal),
     updates: drafts.flatMap((draft) => draft.updates),
     rounds: drafts.flatMap((draft) => draft.rounds),
+    voids: drafts.flatMap((draft) => draft.voids),
     runs: changed.map((draft) => toRow(draft.state, draft.run)),
     snapshots,
   };

@@ -71,6 +71,7 @@ export function createPeople({ store, models, epoch, coordinator }: PeopleDeps):
         model: row.model,
         initialEvaluations: evaluations.filter((entry) => entry.round === 0).map((entry) => entry.report),
         history: await history(id),
+        voided: (await store.voids(id)).map(({ run: _, ...row }) => row),
         current: live ? currentOf(live) : null,
         consents: live ? await consentsOf(live, store) : [],
       };

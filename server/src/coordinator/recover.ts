@@ -12,8 +12,9 @@ import {
   updatesOf,
   voidAttempt,
 } from '../round/index.ts';
-import type { JournalEntry, RunRow, Snapshot, Spool, Store } from '../storage/ports.ts';
+import type { JournalEntry, RunRow, Snapshot, Spool, Store, VoidRow } from '../storage/ports.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
+import { voidRow } from './loop.ts';
 
 export interface RecoverContext {
   readonly store: Store;
@@ -50,9 +51,10 @@ async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun
     : 'A backup was restored.';
   const attempts = state.attempts + (broken ? opened(entries.filter((entry) => entry.seq >= broken.seq)) : 0);
   const last = entries.at(-1)?.seq ?? seq;
-  const without = withoutAttempt({ ...state, attempts }, reason);
+  const { state: without, voids } = withoutAttempt({ ...state, attempts }, reason);
   await store.commit({
     epoch,
+    voids,
     snapshots: [{ run: row.id, seq: last, machine: MACHINE_VERSION, state: without }],
   });
   context.note?.(without, reason);
@@ -125,9 +127,12 @@ async function damagedUpdates({ state }: LiveRun, spool: Spool): Promise<string[
  * What came after the damage, or after the backup, may have frozen and signed a list: gone on with, the attempt could get
  * a second one.
  */
-function withoutAttempt(state: RunState, reason: string): RunState {
-  if (state.stage.kind !== 'attempt' && state.stage.kind !== 'summing') return state;
-  return voidAttempt(state, state.stage.open, 'storage-failed', reason).state;
+function withoutAttempt(state: RunState, reason: string): { state: RunState; voids: VoidRow[] } {
+  if (state.stage.kind !== 'attempt' && state.stage.kind !== 'summing') return { state, voids: [] };
+  const { open } = state.stage;
+  const data = { round: state.head.round + 1, attempt: open.number, code: 'storage-failed', reason };
+  const voids = [voidRow(state.id, Date.now(), data)];
+  return { state: voidAttempt(state, open, 'storage-failed', reason).state, voids };
 }
 
 /** Of the open attempt. */

@@ -1,7 +1,7 @@
 /** What every Store adapter must do. Run by each adapter's test with its own way to open. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { entry, hash, invited, key, roundRow, runRow, updateRow } from './fixtures.ts';
-import type { Store } from './ports.ts';
+import { type Store, VOIDS_KEPT } from './ports.ts';
 
 export interface StoreAdapter {
   /** A new, empty store. */
@@ -122,6 +122,26 @@ export function storeAcceptance(name: string, adapter: StoreAdapter): void {
         await expect(put(3)).rejects.toThrow(code('conflict'));
         await put(2);
         await expect(put(1)).rejects.toThrow(code('conflict'));
+      });
+
+      it('keeps the newest void attempts of a run, and forgets the updates of attempts at a snapshot', async () => {
+        await store.commit({ epoch: 1, runs: [runRow('r1')], updates: [updateRow('r1', 'm1')] });
+        const row = (attempt: number) => ({
+          ...{ run: 'r1', round: 1, attempt, time: 1000 + attempt },
+          ...{ code: 'below-threshold', reason: 'Too few.' },
+        });
+        for (let attempt = 1; attempt <= VOIDS_KEPT + 3; attempt++)
+          await store.commit({ epoch: 1, voids: [row(attempt)] });
+        const kept = await store.voids('r1');
+        expect(kept.map(({ attempt }) => attempt)).toEqual(
+          Array.from({ length: VOIDS_KEPT }, (_, i) => i + 4),
+        );
+        expect(await store.updates(hash('attempt'))).toHaveLength(1);
+        const later = updateRow('r1', 'm1', { attempt: hash('next attempt') });
+        const snapshot = { run: 'r1', seq: 0, machine: 1, state: {} };
+        await store.commit({ epoch: 1, updates: [later], snapshots: [snapshot] });
+        expect(await store.updates(hash('attempt'))).toEqual([]);
+        expect(await store.updates(hash('next attempt'))).toEqual([later]);
       });
 
       it('keeps the first update of a member: the same again is fine, another is refused', async () => {

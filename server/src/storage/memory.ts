@@ -1,15 +1,17 @@
 /** The Store port in memory, for tests: nothing outlives it, everything else is as in the real ones. */
-import type {
-  Commit,
-  EvaluationRow,
-  JournalEntry,
-  PartnerRow,
-  RoundRow,
-  RunRow,
-  Snapshot,
-  Store,
-  TokenRow,
-  UpdateRow,
+import {
+  type Commit,
+  type EvaluationRow,
+  type JournalEntry,
+  type PartnerRow,
+  type RoundRow,
+  type RunRow,
+  type Snapshot,
+  type Store,
+  type TokenRow,
+  type UpdateRow,
+  VOIDS_KEPT,
+  type VoidRow,
 } from './ports.ts';
 import { appendEntry, type JournalHead, refusals, replaceSnapshot, requireEpoch } from './rules.ts';
 
@@ -18,6 +20,7 @@ interface Tables {
   readonly rounds: Map<string, RoundRow>;
   readonly evaluations: Map<string, EvaluationRow>;
   readonly updates: Map<string, UpdateRow>;
+  readonly voids: Map<string, VoidRow>;
   readonly snapshots: Map<string, Snapshot>;
   journal: JournalEntry[];
 }
@@ -28,6 +31,7 @@ export function createMemoryStore(epoch = 1): Store {
     rounds: new Map(),
     evaluations: new Map(),
     updates: new Map(),
+    voids: new Map(),
     snapshots: new Map(),
     journal: [],
   };
@@ -47,6 +51,7 @@ export function createMemoryStore(epoch = 1): Store {
     rounds: async (run) => copy(sorted(of(tables.rounds, run), (row) => row.round)),
     evaluations: async (run) => copy(sorted(of(tables.evaluations, run), (row) => row.round)),
     updates: async (attempt) => copy([...tables.updates.values()].filter((row) => row.attempt === attempt)),
+    voids: async (run) => copy(sorted(of(tables.voids, run), (row) => row.time)),
     async namedBlobs() {
       const runs = [...tables.runs.values()].flatMap(({ initialModel, model }) => [initialModel, model]);
       return new Set([...runs, ...[...tables.rounds.values()].map(({ record }) => record.model)]);
@@ -133,6 +138,12 @@ function apply(tables: Tables, commit: Commit): Tables {
   for (const row of commit.evaluations ?? []) {
     known(row.run);
     tables.evaluations.set(`${row.run}/${row.round}/${row.report.evaluator}`, row);
+  }
+  for (const row of commit.voids ?? []) {
+    known(row.run);
+    tables.voids.set(`${row.run}/${row.round}/${row.attempt}`, row);
+    const [oldest] = sorted(of(tables.voids, row.run), ({ time }) => time).slice(0, -VOIDS_KEPT);
+    if (oldest) tables.voids.delete(`${oldest.run}/${oldest.round}/${oldest.attempt}`);
   }
   for (const snapshot of commit.snapshots ?? []) {
     known(snapshot.run);

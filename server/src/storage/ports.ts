@@ -87,6 +87,20 @@ export interface UpdateRow {
   readonly received: number;
 }
 
+/** An attempt that ended without a sum. */
+export interface VoidRow {
+  readonly run: string;
+  /** The round that it was for. */
+  readonly round: number;
+  readonly attempt: number;
+  readonly time: number;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** Newest rows kept of each run. */
+export const VOIDS_KEPT = 100;
+
 /** One accepted input of a run's round machine. `seq` counts from 1 without gaps within a run since its last snapshot. */
 export interface JournalEntry {
   readonly run: string;
@@ -119,6 +133,8 @@ export interface Commit {
   readonly runs?: readonly RunRow[];
   readonly rounds?: readonly RoundRow[];
   readonly evaluations?: readonly EvaluationRow[];
+  /** The newest `VOIDS_KEPT` of a run are kept. */
+  readonly voids?: readonly VoidRow[];
   /**
    * Replaces the run's snapshot, deletes its journal up to that seq, and the update rows of earlier commits: a snapshot is
    * taken only while no attempt is open.
@@ -136,6 +152,8 @@ export interface Store {
   rounds(run: string): Promise<RoundRow[]>;
   evaluations(run: string): Promise<EvaluationRow[]>;
   updates(attempt: string): Promise<UpdateRow[]>;
+  /** Oldest first. */
+  voids(run: string): Promise<VoidRow[]>;
   /** Hashes of the models that runs and rounds name. */
   namedBlobs(): Promise<ReadonlySet<string>>;
   snapshot(run: string): Promise<Snapshot | undefined>;

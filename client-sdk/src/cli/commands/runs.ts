@@ -157,7 +157,23 @@ function runWords(context: Context, run: RunDetail): string {
       ),
     );
   if (run.history.length > 0) parts.push(table(context, ROUND_HEADER, run.history.map(roundRow)));
+  const voided = (run.voided ?? []).slice(-VOIDED_SHOWN);
+  if (voided.length > 0)
+    parts.push(
+      table(
+        context,
+        ['ROUND', 'VOID ATTEMPT', 'AT', 'WHY'],
+        voided.map(({ round, attempt, time, code, reason }) => [
+          String(round),
+          String(attempt),
+          new Date(time).toISOString().slice(0, 19),
+          `${code}: ${reason}`,
+        ]),
+      ),
+    );
   return parts.join('\n');
 }
+
+const VOIDED_SHOWN = 10;
 
 const ANSWERS = { consent: 'yes', decline: 'no', none: 'no answer yet' } as const;

@@ -1,7 +1,7 @@
 /** One turn of the coordinator as one transaction. */
 import { crashPoint } from '@tributary/protocol/node';
 import type { Transaction } from 'kysely';
-import type { Commit, UpdateRow } from '../ports.ts';
+import { type Commit, type UpdateRow, VOIDS_KEPT, type VoidRow } from '../ports.ts';
 import { appendEntry, type JournalHead, refusals, replaceSnapshot, requireEpoch } from '../rules.ts';
 import { type Tables, toTable } from './tables.ts';
 
@@ -33,6 +33,7 @@ export async function applyCommit(tx: Tx, commit: Commit): Promise<void> {
     const key = ['run', 'round', 'evaluator'] as const;
     await insert.onConflict((on) => on.columns(key).doUpdateSet({ report: values.report })).execute();
   }
+  for (const row of commit.voids ?? []) await insertVoid(tx, row);
   for (const snapshot of commit.snapshots ?? []) {
     replaceSnapshot(await journalHead(tx, snapshot.run), snapshot);
     const { run, ...rest } = toTable.snapshot(snapshot);
@@ -47,9 +48,9 @@ export async function applyCommit(tx: Tx, commit: Commit): Promise<void> {
 
 /** The foreign keys would refuse an unknown run as well, but without its name. */
 async function requireRuns(tx: Tx, commit: Commit): Promise<void> {
-  const { journal = [], updates = [], rounds = [], evaluations = [], snapshots = [] } = commit;
+  const { journal = [], updates = [], rounds = [], evaluations = [], voids = [], snapshots = [] } = commit;
   const named = new Set(
-    [...journal, ...updates, ...rounds, ...evaluations, ...snapshots].map((row) => row.run),
+    [...journal, ...updates, ...rounds, ...evaluations, ...voids, ...snapshots].map((row) => row.run),
   );
   for (const run of named) {
     const present = await tx.selectFrom('runs').select('id').where('id', '=', run).executeTakeFirst();
@@ -62,6 +63,15 @@ async function journalHead(tx: Tx, run: string): Promise<JournalHead> {
   const last = await entries.orderBy('seq', 'desc').limit(1).executeTakeFirst();
   const snapshot = await tx.selectFrom('snapshots').select('seq').where('run', '=', run).executeTakeFirst();
   return { snapshot: snapshot?.seq ?? 0, last: last?.seq ?? snapshot?.seq ?? 0 };
+}
+
+async function insertVoid(tx: Tx, { run, round, attempt, ...rest }: VoidRow): Promise<void> {
+  const insert = tx.insertInto('voids').values({ run, round, attempt, ...rest });
+  const key = ['run', 'round', 'attempt'] as const;
+  await insert.onConflict((on) => on.columns(key).doUpdateSet(rest)).execute();
+  const times = tx.selectFrom('voids').select('time').where('run', '=', run).orderBy('time', 'desc');
+  const last = await times.offset(VOIDS_KEPT).limit(1).executeTakeFirst();
+  if (last) await tx.deleteFrom('voids').where('run', '=', run).where('time', '<=', last.time).execute();
 }
 
 /** Those of attempts that are over. */

@@ -52,6 +52,13 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE partners ADD COLUMN instance TEXT;
   ALTER TABLE partners ADD COLUMN incident TEXT;
   `,
+  `
+  CREATE TABLE voids (
+    run TEXT NOT NULL REFERENCES runs (id), round INTEGER NOT NULL, attempt INTEGER NOT NULL, time INTEGER NOT NULL,
+    code TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (run, round, attempt)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Of this program. */

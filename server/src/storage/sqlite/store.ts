@@ -56,6 +56,7 @@ function createStore(db: Kysely<Tables>): SqliteStore {
     },
     updates: (attempt) =>
       db.selectFrom('updates').selectAll().where('attempt', '=', attempt).orderBy('received').execute(),
+    voids: (run) => db.selectFrom('voids').selectAll().where('run', '=', run).orderBy('time').execute(),
     async namedBlobs() {
       const named = await sql<{ hash: string }>`
         SELECT initial_model AS hash FROM runs UNION SELECT model FROM runs

@@ -8,6 +8,7 @@ import type {
   Snapshot,
   TokenRow,
   UpdateRow,
+  VoidRow,
 } from '../ports.ts';
 
 export interface Tables {
@@ -28,6 +29,7 @@ export interface Tables {
   rounds: { run: string; round: number; record: string; transcript: string };
   evaluations: { run: string; round: number; evaluator: string; report: string };
   updates: UpdateRow;
+  voids: VoidRow;
   journal: Omit<JournalEntry, 'input' | 'stateHash'> & { input: string; state_hash: string };
   snapshots: Omit<Snapshot, 'state'> & { state: string };
 }
