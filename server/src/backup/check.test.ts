@@ -1,0 +1,217 @@
+/** What the check says of a data folder with two published rounds and an open attempt, sound and damaged. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Finding, toBase64 } from '@tributary/protocol';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createLiveRun } from '../coordinator/live-run.ts';
+import { createLoop, toRow } from '../coordinator/loop.ts';
+import { recoverRuns } from '../coordinator/recover.ts';
+import { createStartUp } from '../coordinator/start-up.ts';
+import { context, createWorld } from '../round/fixtures.ts';
+import { createRun, MACHINE_VERSION } from '../round/index.ts';
+import { hash } from '../storage/fixtures.ts';
+import { IDENTITY_FILE, openDatabase } from '../storage/sqlite/open.ts';
+import { openSqliteStore } from '../storage/sqlite/store.ts';
+import { checkFolder } from './check.ts';
+import { restoreBackup, restoreInPlace } from './restore.ts';
+import { writeBackup } from './write.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'tributary-check-'));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+const sound = join(home, 'sound');
+
+beforeAll(async () => {
+  const store = await openSqliteStore(sound);
+  writeFileSync(join(sound, IDENTITY_FILE), `${toBase64(context.identity.seed)}\n`, { mode: 0o600 });
+  mkdirSync(join(sound, 'blobs'));
+  for (const text of ['model 0', 'model 1', 'model 2']) writeFileSync(join(sound, 'blobs', hash(text)), text);
+  const world = createWorld(3);
+  const { id, plan, planHash, parameters, head } = world.state;
+  const state = createRun({ id, plan, planHash, parameters, model: head.model, weights: head.weights });
+  for (const { id: member } of world.partners) world.take({ type: 'consent', member });
+  for (let round = 1; round <= 2; round++) {
+    world.open();
+    world.settle();
+    world.sum();
+    world.inbox = [];
+  }
+  world.open();
+  world.settle(({ type }) => type === 'update');
+  const run = createLiveRun(state, 0, 1, head.model, 1);
+  await store.commit({
+    epoch: 1,
+    runs: [toRow(state, run)],
+    snapshots: [{ run: id, seq: 0, machine: MACHINE_VERSION, state }],
+  });
+  let time = 0;
+  const loop = createLoop({
+    ...{ store, ...context, epoch: () => 1, now: () => time },
+    perform: () => {},
+    moved: () => {},
+  });
+  for (const { input, now } of world.journal) {
+    time = now;
+    await loop.submit(run, input);
+  }
+  expect(run.state).toMatchObject({ head: { round: 2 }, stage: { kind: 'attempt' } });
+  await store.close();
+});
+
+let copies = 0;
+function copy(): string {
+  const folder = join(home, `copy-${++copies}`);
+  cpSync(sound, folder, { recursive: true });
+  return folder;
+}
+
+async function sql(folder: string, statement: string): Promise<void> {
+  const database = await openDatabase(folder);
+  database.exec(statement);
+  database.close();
+}
+
+const wrong = (findings: readonly Finding[]) => findings.filter(({ level }) => level !== 'ok');
+
+it('finds a sound folder well, and changes nothing in it', async () => {
+  const before = readFileSync(join(sound, 'tributary.db'));
+  const findings = await checkFolder(sound);
+  expect(wrong(findings)).toEqual([]);
+  expect(findings.map(({ message }) => message)).toEqual(
+    expect.arrayContaining(['2, chained and signed', expect.stringMatching(/^\d+ entries of 1 open runs/)]),
+  );
+  expect(readFileSync(join(sound, 'tributary.db')).equals(before)).toBe(true);
+});
+
+const head = hash('model 2');
+it.each<[string, (folder: string) => unknown, string, RegExp, RegExp]>([
+  [
+    'a bit flipped in the model that a run goes on from',
+    (folder) => writeFileSync(join(folder, 'blobs', head), 'model 3'),
+    'models',
+    /is damaged: run run-1 goes on from it/,
+    /Copy the file .* backup .*runs cancel run-1.* --weights/,
+  ],
+  [
+    'a missing model of an earlier round',
+    (folder) => rmSync(join(folder, 'blobs', hash('model 1'))),
+    'models',
+    /is missing .* history of a run/,
+    /Copy the file/,
+  ],
+  [
+    'a journal entry that was changed',
+    (folder) =>
+      sql(
+        folder,
+        `UPDATE journal SET input = replace(input, 'advert', 'Advert') WHERE seq = (SELECT max(seq) - 4 FROM journal)`,
+      ),
+    'journal',
+    /does not replay at entry \d+ of \d+/,
+    /void at the next start/,
+  ],
+  [
+    'a journal entry that vanished',
+    (folder) => sql(folder, 'DELETE FROM journal WHERE seq = (SELECT min(seq) + 1 FROM journal)'),
+    'journal',
+    /entry \d+ is missing/,
+    /void at the next start/,
+  ],
+  [
+    'a transcript that was changed',
+    (folder) =>
+      sql(folder, `UPDATE rounds SET transcript = json_set(transcript, '$.body.sum', 'x') WHERE round = 1`),
+    'transcripts',
+    /Round 1 .* does not have the recorded hash/,
+    /restore --from/,
+  ],
+  [
+    'a round that vanished',
+    (folder) => sql(folder, 'DELETE FROM rounds WHERE round = 1'),
+    'rows',
+    /2 rounds are published, 1 are recorded/,
+    /restore --from/,
+  ],
+  [
+    'a database of a newer program',
+    (folder) => sql(folder, 'PRAGMA user_version = 99'),
+    'database',
+    /schema 99/,
+    /newer program/,
+  ],
+  [
+    'a database that is cut off',
+    (folder) =>
+      writeFileSync(
+        join(folder, 'tributary.db'),
+        readFileSync(join(sound, 'tributary.db')).subarray(0, 9000),
+      ),
+    'database',
+    /damaged/,
+    /restore --from/,
+  ],
+  [
+    'the key of another coordinator',
+    (folder) => writeFileSync(join(folder, IDENTITY_FILE), `${'A'.repeat(43)}\n`, { mode: 0o600 }),
+    'transcripts',
+    /not signed by the key of this coordinator/,
+    /restore/,
+  ],
+  [
+    'files that nothing names',
+    (folder) => writeFileSync(join(folder, 'blobs', hash('stray')), 'stray'),
+    'strays',
+    /1 files that nothing names/,
+    /deletes them/,
+  ],
+])('names %s', async (_, damage, check, message, remedy) => {
+  const folder = copy();
+  await damage(folder);
+  expect(wrong(await checkFolder(folder))).toContainEqual(
+    expect.objectContaining({
+      check,
+      message: expect.stringMatching(message),
+      remedy: expect.stringMatching(remedy),
+    }),
+  );
+});
+
+it('refuses a folder without data instead of making any', async () => {
+  await expect(checkFolder(join(home, 'nowhere'))).rejects.toMatchObject({ code: 'not-found' });
+  await expect(writeBackup(join(home, 'nowhere'), join(home, 'b'))).rejects.toMatchObject({
+    code: 'not-found',
+  });
+  await expect(restoreInPlace(join(home, 'nowhere'))).rejects.toMatchObject({ code: 'storage-failed' });
+});
+
+it('a backup with a damaged model is not made, and leaves nothing behind', async () => {
+  const folder = copy();
+  writeFileSync(join(folder, 'blobs', head), 'model 3');
+  await expect(writeBackup(folder, join(home, 'out', 'never'))).rejects.toMatchObject({
+    code: 'storage-failed',
+    message: expect.stringContaining(`blobs/${head}`),
+  });
+  expect(() => readFileSync(join(home, 'out', 'never'))).toThrow('ENOENT');
+});
+
+it('a restored backup goes on in a higher epoch each time, and its open attempt is void with its reason', async () => {
+  const out = join(home, 'backup');
+  expect(await writeBackup(sound, out)).toMatchObject({ live: false, models: 3, epoch: 1 });
+  const [first, second] = [join(home, 'first'), join(home, 'second')];
+  const at = Date.parse('2026-11-23');
+  expect((await restoreBackup(out, first, () => at)).epoch).toEqual({ before: 1, now: at / 1000 });
+  // A clock that stands still, or went back, does not matter in place: the epoch only rises.
+  expect((await restoreInPlace(first, () => 0)).epoch.now).toBe(at / 1000 + 1);
+  expect((await restoreBackup(out, second, () => at + 5000)).epoch.now).toBe(at / 1000 + 5);
+  const store = await openSqliteStore(second);
+  const startUp = createStartUp();
+  const log = pino({ level: 'silent' });
+  const [run] = await recoverRuns({ ...context, store, log, note: startUp.note });
+  expect(run?.state).toMatchObject({ head: { round: 2 }, attempts: 1, stage: { kind: 'gathering' } });
+  expect(startUp.lines()).toEqual([
+    'Run run-1: attempt 1 of round 3 is void, the next one opens by itself. A backup was restored.',
+  ]);
+  expect(await store.voids('run-1')).toMatchObject([{ round: 3, attempt: 1, code: 'storage-failed' }]);
+  await store.close();
+});
