@@ -45,7 +45,7 @@ export function updateRoutes(fastify: FastifyInstance, deps: UpdatesDeps): void 
         `The update has ${offset + announced} bytes, this attempt needs ${bytes}.`,
       );
     const done = begun.begin(member, attempt, request.raw);
-    const watch = watchProgress(request, async () => {
+    const watch = watchProgress(request, begun.pace(member, attempt), async () => {
       await uploads.expect(attempt, member);
       uploads.progress?.(attempt, member);
     });

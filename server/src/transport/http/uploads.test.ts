@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TributaryError } from '@tributary/protocol';
 import type { FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Watch, watchProgress } from './uploads.ts';
+import { createUploads, type Watch, watchProgress } from './uploads.ts';
 
 const PACE = { tickMs: 10, minRate: 10_000, stallMs: 300 };
 const server = createServer();
 let socket: Socket;
 let raw: IncomingMessage;
 let watch: Watch;
+let pace: { since: number };
 let reports: number;
 let refusal: TributaryError | null;
 let ended: unknown;
@@ -26,8 +27,10 @@ beforeEach(async () => {
   reports = 0;
   refusal = null;
   ended = undefined;
+  pace = createUploads().pace('member', 'attempt');
   watch = watchProgress(
     { raw } as FastifyRequest,
+    pace,
     async () => {
       reports++;
       if (refusal) throw refusal;
@@ -71,6 +74,19 @@ it('nor do bursts that are a trickle on the whole', async () => {
   expect(ended).toEqual(timedOut());
   // The first comes at the very start.
   expect(reports).toBeLessThan(2);
+});
+
+it('nor does a connection that is new, after one that brought nothing', async () => {
+  pace.since -= 10 * PACE.stallMs;
+  await drip(1000, 250, 3000);
+  expect(ended).toEqual(timedOut());
+  expect(reports).toBe(0);
+});
+
+it('a pace is that of the member in the attempt, whatever the connection', () => {
+  const { pace: of } = createUploads();
+  expect(of('a', 'x')).toBe(of('a', 'x'));
+  expect(new Set([of('a', 'x'), of('a', 'y'), of('b', 'x')]).size).toBe(3);
 });
 
 it('a socket that falls silent after a good start is ended', async () => {

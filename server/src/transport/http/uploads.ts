@@ -15,7 +15,17 @@ export interface Uploads {
   /** @returns what to call when it is over */
   begin(member: string, attempt: string, body: Readable): () => void;
   cut(member: string, attempt: string): void;
+  /** Of all uploads of the member in the attempt: a new connection is no progress. */
+  pace(member: string, attempt: string): Pace;
 }
+
+export interface Pace {
+  /** When its bytes last counted as progress: of `performance.now()`. */
+  since: number;
+}
+
+/** Paces that are remembered; the oldest are forgotten first. */
+const MAX_PACES = 4096;
 
 /**
  * A node that sends again has lost its connection, whatever the older socket says: the older upload is cut off, so that
@@ -24,7 +34,16 @@ export interface Uploads {
 export function createUploads(): Uploads {
   /** By member, oldest first. */
   const open = new Map<string, readonly Upload[]>();
+  const paces = new Map<string, Pace>();
   return {
+    pace(member, attempt) {
+      const name = `${member} ${attempt}`;
+      const pace = paces.get(name) ?? { since: performance.now() };
+      paces.delete(name);
+      paces.set(name, pace);
+      for (const oldest of paces.keys()) if (paces.size > MAX_PACES) paces.delete(oldest);
+      return pace;
+    },
     begin(member, attempt, body) {
       const before = open.get(member) ?? [];
       const same = before.filter((upload) => upload.attempt === attempt);
@@ -51,7 +70,7 @@ const MIN_RATE = 1024;
 /** An upload without progress is ended, be its socket silent, half-open or a trickle: milliseconds. */
 const STALL_MS = 60_000;
 
-export interface Pace {
+export interface Patience {
   readonly tickMs: number;
   readonly minRate: number;
   readonly stallMs: number;
@@ -69,28 +88,30 @@ export interface Watch {
  */
 export function watchProgress(
   request: FastifyRequest,
+  pace: Pace,
   report: () => Promise<void>,
-  { tickMs, minRate, stallMs }: Pace = { tickMs: TICK_MS, minRate: MIN_RATE, stallMs: STALL_MS },
+  { tickMs, minRate, stallMs }: Patience = { tickMs: TICK_MS, minRate: MIN_RATE, stallMs: STALL_MS },
 ): Watch {
   const { raw } = request;
   const { socket } = raw;
   let seen = socket.bytesRead;
-  let since = performance.now();
+  let moved = performance.now();
   let timer: NodeJS.Timeout | undefined;
   const stalled = new Promise<never>((_, reject) => {
     timer = setInterval(() => {
       // The rest is the disk's.
       if (raw.readableEnded) return;
-      const elapsed = performance.now() - since;
+      const now = performance.now();
       const arrived = socket.bytesRead - seen;
-      if (arrived * 1000 < minRate * elapsed) {
-        if (elapsed < stallMs) return;
+      if (arrived * 1000 < minRate * Math.min(now - pace.since, stallMs)) {
+        if (now - moved < stallMs) return;
         const rate = `fewer than ${minRate} bytes a second for ${stallMs / 1000} s`;
         reject(new TributaryError('timed-out', `The upload brought ${rate}.`));
         return;
       }
       seen += arrived;
-      since += elapsed;
+      moved = now;
+      pace.since = now;
       report().catch((error) => reject(asTributaryError(error)));
     }, tickMs);
     timer.unref();
