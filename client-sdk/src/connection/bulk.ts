@@ -95,6 +95,7 @@ function checkModel({ values }: ModelWeights, { weights, parameters }: ExpectedM
 /**
  * The same bytes as often as it takes, after a break from where the coordinator has them (PROTOCOL.md 8.5). `late` after
  * a try whose answer was lost is no failure: that try may well have counted, and the survivors' list will tell.
+ * @returns whether the coordinator said that it has the whole durably; false after such a `late`.
  * @throws late, wrong-attempt, conflict and the like; AbortError
  */
 export async function uploadVector(
@@ -104,7 +105,7 @@ export async function uploadVector(
   sha256: string,
   signal: AbortSignal,
   backoff: Backoff = BACKOFF,
-): Promise<void> {
+): Promise<boolean> {
   const path = `/v1/updates/${attempt}`;
   const send = async (method: 'GET' | 'PUT', query: string, body?: Uint8Array) => {
     const url = new URL(path + query, connection.base);
@@ -117,15 +118,17 @@ export async function uploadVector(
   };
   let tries = 0;
   let reached = 0;
-  await persist(backoff, signal, async (moved) => {
+  return persist(backoff, signal, async (moved) => {
     tries++;
     try {
       const offset = tries === 1 ? 0 : await durable(() => send('GET', `?sha256=${sha256}`), bytes.length);
       if (offset > reached) moved();
       reached = offset;
       await send('PUT', offset === 0 ? '' : `?offset=${offset}`, bytes.subarray(offset));
+      return true;
     } catch (error) {
       if (tries === 1 || asTributaryError(error).code !== 'late') throw error;
+      return false;
     }
   });
 }

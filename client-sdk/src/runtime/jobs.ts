@@ -41,11 +41,11 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
   const works = new Map<string, Work>();
   const all = new AbortController();
 
-  /** Nothing is reported of an attempt that was forgotten meanwhile. */
-  function run(attempt: string, work: Work, job: () => Promise<SessionInput>): void {
+  /** Nothing is reported of an attempt that was forgotten meanwhile. A job that cannot tell gives null. */
+  function run(attempt: string, work: Work, job: () => Promise<SessionInput | null>): void {
     job().then(
       (input) => {
-        if (works.get(attempt) === work) submit(input);
+        if (input && works.get(attempt) === work) submit(input);
       },
       (thrown) => {
         if (works.get(attempt) === work) submit({ type: 'failed', attempt, error: failure(thrown) });
@@ -104,7 +104,8 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
       run(attempt, work, async () => {
         const { bytes, sha256 } = partOf(work, 'vector');
         crashPoint('node.upload.latched');
-        await uploadVector(connection, attempt, bytes, sha256, work.controller.signal, backoff);
+        const { signal } = work.controller;
+        if (!(await uploadVector(connection, attempt, bytes, sha256, signal, backoff))) return null;
         crashPoint('node.upload.acknowledged');
         return { type: 'uploaded', attempt };
       });
