@@ -27,6 +27,8 @@ export interface House {
   /** By node. */
   readonly folders: ReadonlyMap<string, string>;
   api(): ApiClient;
+  /** Whether every node has a session. */
+  whole(): boolean;
   /** Tries until the coordinator answers. */
   persist<T>(what: string, call: (api: ApiClient) => Promise<T>): Promise<T>;
   /** `tributary-server check` on the running coordinator. @returns what it says when it is not content */
@@ -55,6 +57,8 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
   let token = '';
   /** Names of those that were connected, or listening, once. */
   const up = new Set<string>();
+  /** Nodes that have a session now. */
+  const connected = new Set<string>();
   const arm = (side: 'coordinator' | 'node', name: string) => {
     const ready = side === 'node' ? up.has(name) : up.size > options.nodes;
     const most = ready ? options.kills : options.setUpKills;
@@ -65,6 +69,7 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
   const hooks = (side: 'coordinator' | 'node', name: string) => ({
     arm: () => arm(side, name),
     died(how: 'at a crash point' | 'at random', armed: string | undefined) {
+      connected.delete(name);
       if (armed) arsenal.note(armed);
       tally.killed(side, how, name);
     },
@@ -73,7 +78,11 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     line: (line: string) => heard(name, line),
   });
   function heard(name: string, line: string): void {
-    if (line === 'connected') up.add(name);
+    if (line.startsWith('disconnected')) connected.delete(name);
+    if (line === 'connected') {
+      up.add(name);
+      connected.add(name);
+    }
     if (name !== 'coordinator' || !line.startsWith('{"url"')) return;
     up.add(name);
     const { adminToken } = JSON.parse(line) as { adminToken: string | null };
@@ -134,6 +143,7 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     proxies,
     folders,
     api,
+    whole: () => connected.size === nodes.length,
     persist,
     async check() {
       const { code, words } = await launch('check', [SERVER, 'check', '--data', data], undefined, log).ended;

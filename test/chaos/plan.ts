@@ -6,7 +6,7 @@ const ROUNDS = 3;
 /** Crosses a sentinel, so that blocks count too. */
 const PARAMETERS = 70_000;
 /** Seconds. */
-export const PATIENCE = 5;
+export const PATIENCE = 6;
 
 /** Each run has a plan of its own, so that each is approved anew. */
 export function chaosPlan(run: number): Plan {

@@ -26,8 +26,8 @@ export interface Tally {
 }
 
 /** Kills between two published rounds, and how long they may hold one up: milliseconds. */
-const PER_ROUND = 5;
-const PER_ROUND_MS = 8000;
+const PER_ROUND = 6;
+const PER_ROUND_MS = 20_000;
 /** Of six that share a sum, two may drop out. */
 const NODES_PER_ROUND = 2;
 /** Share of the rounds in which more of them are killed all the same. */

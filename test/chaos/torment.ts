@@ -8,21 +8,23 @@ import type { Dice } from './random.ts';
 import type { Tally } from './tally.ts';
 
 /** Milliseconds between two faults: rounds are to be caught in every phase, and to be published nevertheless. */
-const PAUSE = [100, 1500] as const;
+const PAUSE = [100, 1000] as const;
 const YOUNG_MS = 8000;
+/** Of the faults, this share strikes while somebody is on the way back from the one before. */
+const HURRY = 0.1;
 
 /** Goes on until `enough` says so. */
 export async function torment(house: House, dice: Dice, tally: Tally, enough: () => boolean): Promise<void> {
   const { coordinator, nodes, proxies } = house;
   const faults: readonly (readonly [weight: number, act: () => void])[] = [
-    [2, () => killOne(coordinator)],
-    [3, () => killOne(dice.pick(nodes))],
+    [1.5, () => killOne(coordinator)],
+    [2.5, () => killOne(dice.pick(nodes))],
     // Both sides at once.
     [0.4, () => killAll([coordinator, dice.pick(nodes)])],
     // Too many for the threshold: the attempt is void.
     [0.2, () => killAll(nodes.filter(() => dice.chance(0.6)))],
-    [1, () => freeze('node frozen', dice.pick(nodes), PATIENCE + dice.between(0.3, 1))],
-    [0.5, () => freeze('coordinator frozen', coordinator, PATIENCE + dice.between(0.3, 1))],
+    [0.6, () => freeze('node frozen', dice.pick(nodes), PATIENCE + dice.between(0.3, 1))],
+    [0.3, () => freeze('coordinator frozen', coordinator, PATIENCE + dice.between(0.3, 1))],
     [0.5, () => network('cut', (proxy) => proxy.cut())],
     [1, breakUpload],
     [0.5, () => network('reset', (proxy) => proxy.reset())],
@@ -79,7 +81,7 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
 
   while (!enough()) {
     await sleep(dice.between(...PAUSE));
-    if (tally.sated()) continue;
+    if (tally.sated() || !(house.whole() || dice.chance(HURRY))) continue;
     let at = dice.between(0, all);
     for (const [weight, act] of faults) {
       at -= weight;
