@@ -1,20 +1,18 @@
 /** What the check says of a data folder with two published rounds and an open attempt, sound and damaged. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Finding, toBase64 } from '@tributary/protocol';
+import type { Finding } from '@tributary/protocol';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createLiveRun } from '../coordinator/live-run.ts';
-import { createLoop, toRow } from '../coordinator/loop.ts';
 import { recoverRuns } from '../coordinator/recover.ts';
 import { createStartUp } from '../coordinator/start-up.ts';
-import { context, createWorld } from '../round/fixtures.ts';
-import { createRun, MACHINE_VERSION } from '../round/index.ts';
+import { context } from '../round/fixtures.ts';
 import { hash } from '../storage/fixtures.ts';
 import { IDENTITY_FILE, openDatabase } from '../storage/sqlite/open.ts';
 import { openSqliteStore } from '../storage/sqlite/store.ts';
 import { checkFolder } from './check.ts';
+import { writeDataFolder } from './fixture.ts';
 import { restoreBackup, restoreInPlace } from './restore.ts';
 import { writeBackup } from './write.ts';
 
@@ -22,42 +20,7 @@ const home = mkdtempSync(join(tmpdir(), 'tributary-check-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 const sound = join(home, 'sound');
 
-beforeAll(async () => {
-  const store = await openSqliteStore(sound);
-  writeFileSync(join(sound, IDENTITY_FILE), `${toBase64(context.identity.seed)}\n`, { mode: 0o600 });
-  mkdirSync(join(sound, 'blobs'));
-  for (const text of ['model 0', 'model 1', 'model 2']) writeFileSync(join(sound, 'blobs', hash(text)), text);
-  const world = createWorld(3);
-  const { id, plan, planHash, parameters, head } = world.state;
-  const state = createRun({ id, plan, planHash, parameters, model: head.model, weights: head.weights });
-  for (const { id: member } of world.partners) world.take({ type: 'consent', member });
-  for (let round = 1; round <= 2; round++) {
-    world.open();
-    world.settle();
-    world.sum();
-    world.inbox = [];
-  }
-  world.open();
-  world.settle(({ type }) => type === 'update');
-  const run = createLiveRun(state, 0, 1, head.model, 1);
-  await store.commit({
-    epoch: 1,
-    runs: [toRow(state, run)],
-    snapshots: [{ run: id, seq: 0, machine: MACHINE_VERSION, state }],
-  });
-  let time = 0;
-  const loop = createLoop({
-    ...{ store, ...context, epoch: () => 1, now: () => time },
-    perform: () => {},
-    moved: () => {},
-  });
-  for (const { input, now } of world.journal) {
-    time = now;
-    await loop.submit(run, input);
-  }
-  expect(run.state).toMatchObject({ head: { round: 2 }, stage: { kind: 'attempt' } });
-  await store.close();
-});
+beforeAll(() => writeDataFolder(sound));
 
 let copies = 0;
 function copy(): string {

@@ -21,7 +21,7 @@ export function createStartUp(): StartUp {
       const { secagg } = stage.open;
       const kept = 'updates' in secagg ? Object.keys(secagg.updates).length : 0;
       const phase = stage.kind === 'summing' ? 'the sum' : `phase ${secagg.phase}`;
-      said.push(`Run ${id}: ${attempt} goes on in ${phase}, with ${kept} updates that had arrived.`);
+      said.push(`Run ${id}: ${attempt} goes on in ${phase}, with ${counted(kept, 'update')} on disk.`);
     },
     paused(run, model) {
       said.push(
@@ -30,9 +30,13 @@ export function createStartUp(): StartUp {
       );
     },
     removed({ spools, models }) {
-      if (spools > 0) said.push(`Deleted the updates of ${spools} attempts that are over.`);
-      if (models > 0) said.push(`Deleted ${models} models that nothing names.`);
+      if (spools > 0) said.push(`Deleted the updates of ${counted(spools, 'former attempt')}.`);
+      if (models > 0) said.push(`Deleted ${counted(models, 'model')} that nothing names.`);
     },
     lines: () => said,
   };
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
