@@ -32,6 +32,9 @@ export function createArsenal(dice: Dice): Arsenal {
   const hit = new Set<CrashPoint>();
   /** By the name of the process. */
   const armed = new Map<string, CrashPoint>();
+  /** How often a process was armed with it, in vain or not. */
+  const tries = new Map<CrashPoint, number>();
+  const triesOf = (point: CrashPoint): number => tries.get(point) ?? 0;
 
   function pointsOf(side: 'coordinator' | 'node', stage: Stage): CrashPoint[] {
     const points: readonly CrashPoint[] = side === 'node' ? NODE_CRASH_POINTS : COORDINATOR_CRASH_POINTS;
@@ -45,7 +48,10 @@ export function createArsenal(dice: Dice): Arsenal {
     const open = points.filter((point) => !hit.has(point) && !taken.has(point));
     // A start passes all of them, so that the first one still lies ahead.
     if (stage === 'setting-up') return open[0];
-    if (open.length > 0) return dice.pick(open);
+    if (open.length > 0) {
+      const least = Math.min(...open.map(triesOf));
+      return dice.pick(open.filter((point) => triesOf(point) === least));
+    }
     return dice.chance(0.5) ? dice.pick(points) : undefined;
   }
 
@@ -59,6 +65,7 @@ export function createArsenal(dice: Dice): Arsenal {
       const point = next(side, stage);
       if (!point) return undefined;
       armed.set(name, point);
+      tries.set(point, triesOf(point) + 1);
       // Mostly the first passage, or rare points would hardly ever be reached.
       const passage = hit.has(point) || dice.chance(0.15) ? 1 + Math.floor(dice.between(0, 4)) : 1;
       return `${point}:${stage === 'running' ? passage : 1}`;

@@ -112,7 +112,7 @@ function report(
       lost: oracle?.tallies.lost ?? 0,
       countedTwice: oracle?.tallies.twice ?? 0,
     },
-    modelsCompared: oracle?.tallies.compared ?? 0,
+    modelsEqual: oracle?.tallies.equal ?? 0,
     violations: tally.violations,
     folder: keep || tally.violations.length > 0 ? folder : null,
   };

@@ -22,8 +22,8 @@ export interface Report {
     readonly lost: number;
     readonly countedTwice: number;
   };
-  /** Bit for bit. */
-  readonly modelsCompared: number;
+  /** Published models that are, bit for bit, what the nodes' vectors fold to. */
+  readonly modelsEqual: number;
   readonly violations: readonly string[];
   /** Kept to look into, when something was wrong. */
   readonly folder: string | null;
@@ -41,7 +41,7 @@ export function describe(report: Report): string {
     `crash points      ${crashPoints.hit} of ${crashPoints.all} hit`,
     `other faults      ${list(report.faults)}`,
     `runs              ${runs.started}, of which ${runs.givenUp} given up (too many had sent a vector and were killed)`,
-    `rounds published  ${report.rounds}, models equal bit for bit: ${report.modelsCompared}`,
+    `rounds published  ${report.rounds}, models equal bit for bit: ${report.modelsEqual}`,
     `attempts          ${attempts.announced}, void: ${list(attempts.void)}`,
     `updates           ${updates.acknowledged} acknowledged, ${updates.withdrawn} withdrawn by their own node, ${updates.lost} lost, ${updates.countedTwice} counted twice`,
   ];

@@ -22,7 +22,7 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
     // Both sides at once.
     [0.4, () => killAll([coordinator, dice.pick(nodes)])],
     // Too many for the threshold: the attempt is void.
-    [0.2, () => killAll(nodes.filter(() => dice.chance(0.6)))],
+    [0.4, () => killAll(nodes.filter(() => dice.chance(0.6)))],
     [0.6, () => freeze('node frozen', dice.pick(nodes), PATIENCE + dice.between(0.3, 1))],
     [0.3, () => freeze('coordinator frozen', coordinator, PATIENCE + dice.between(0.3, 1))],
     [0.5, () => network('cut', (proxy) => proxy.cut())],
