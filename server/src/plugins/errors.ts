@@ -24,7 +24,7 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
     request.log.error({ err: thrown, url: request.url }, 'request failed');
   else request.log.debug({ code: error.code, reason: error.message, url: request.url }, 'request refused');
   if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
-  if (error.code === 'rate-limited') reply.header('retry-after', '60');
+  if (error.code === 'rate-limited' && !reply.hasHeader('retry-after')) reply.header('retry-after', '60');
   if (error.code === 'unavailable') reply.header('retry-after', '5');
   drain(request);
   reply

@@ -24,7 +24,7 @@ export function createFailureLimiter(now: () => number = Date.now): FailureLimit
   const windows = new Map<string, { start: number; failures: number }>();
   return {
     failed(address) {
-      const from = network(address);
+      const from = networkOf(address);
       const time = now();
       const window = windows.get(from);
       if (window && time - window.start < WINDOW_MS) return ++window.failures > FAILURES;
@@ -42,9 +42,11 @@ export function createFailureLimiter(now: () => number = Date.now): FailureLimit
   };
 }
 
-/** One customer holds a whole /64 of IPv6. */
-function network(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
+/** What counts as one sender: an IPv4 address, however it is written; of IPv6 the /64 that one customer holds. */
+export function networkOf(address: string): string {
+  if (address.startsWith('::ffff:')) return address.slice('::ffff:'.length);
+  // A proxy may hand on anything.
+  if (!isIPv6(address)) return address.slice(0, 64);
   const [head = '', tail = ''] = address.split('::', 2) as [string, string?];
   const left = head ? head.split(':') : [];
   const right = tail ? tail.split(':') : [];

@@ -5,9 +5,11 @@ import {
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
+import { answerClientError, limitConnections } from '../../plugins/connections.ts';
 import { installDrain } from '../../plugins/drain.ts';
 import { installErrors, sendProblem } from '../../plugins/errors.ts';
 import { installHeaders } from '../../plugins/limits.ts';
+import { installRates } from '../../plugins/rates.ts';
 import { blobRoutes } from './blobs.ts';
 import { installOctetStreams } from './bodies.ts';
 import { coordinatorRoutes } from './coordinator.ts';
@@ -27,6 +29,7 @@ export function httpOptions(log: FastifyBaseLogger) {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: sendProblem,
+    clientErrorHandler: answerClientError,
     /** JSON bodies; plans and bulk have their own limits. */
     bodyLimit: 64 * 1024,
     /** A socket without a byte either way for this long is dead, whatever it promised to send: milliseconds. */
@@ -42,9 +45,11 @@ export function registerBasics(fastify: FastifyInstance): void {
     const ms = Math.round(reply.elapsedTime);
     request.log.debug({ method, url, status: reply.statusCode, ms, caller: caller?.name }, 'answered');
   });
+  limitConnections(fastify.server, fastify.log);
   installDrain(fastify);
   installErrors(fastify);
   installHeaders(fastify);
+  installRates(fastify);
   installOctetStreams(fastify);
 }
 

@@ -2,11 +2,9 @@
  * Control sessions of enrolled nodes. A session is authenticated and sealed before the coordinator hears of it; from
  * then on every frame is opened, validated against its schema and handed on, or the session ends with a typed reason.
  */
-import type { Server } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { IncomingMessage, Server } from 'node:http';
 import {
   asTributaryError,
-  CLIENT_MESSAGES,
   type ClientMessage,
   createChannel,
   ERRORS,
@@ -15,19 +13,29 @@ import {
   type ServerMessage,
   type SessionKeys,
   TributaryError,
-  validate,
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { createNotices } from '../../plugins/notices.ts';
+import { reasonOf, validateMessage } from './frames.ts';
 import { type Frame, greet } from './handshake.ts';
-import { createHandshakeSlots } from './handshake-slots.ts';
 import { createReplayWindow } from './replay-window.ts';
+import { createTempi } from './tempo.ts';
+import { acceptUpgrades, type Slot } from './upgrade.ts';
 
-const SESSION_PATH = '/v1/session';
 const PING_MS = 15_000;
 /** Messages of one member that wait for their turn. */
 const MAX_WAITING = 64;
+/** Bytes that wait for a node that does not read: the proposals of many runs with the greatest plans. */
+const MAX_UNREAD = 64 * 1024 * 1024;
+const LIMITED = {
+  noServer: true,
+  maxPayload: LIMITS.controlFrame + 16,
+  perMessageDeflate: false,
+  /** Our client sends whole messages; a proxy may cut them. Each piece costs far more memory than its bytes. */
+  maxFragments: 64,
+};
 
 export interface Session {
   readonly id: string;
@@ -48,7 +56,8 @@ export interface SessionHandlers {
 }
 
 export interface Sessions {
-  attach(server: Server): void;
+  /** `addressOf`: behind a proxy that is trusted, whom it speaks for. */
+  attach(server: Server, addressOf?: (request: IncomingMessage) => string): void;
   byId(id: string): Session | undefined;
   has(member: string): boolean;
   /** False when the member has no session: the message is not kept, the coordinator sends again on reconnect. */
@@ -70,25 +79,24 @@ export function createSessions(
   epoch: () => number,
   handlers: SessionHandlers,
   log: Logger,
+  tempi = createTempi(),
 ): Sessions {
   const byMember = new Map<string, Live>();
   const byId = new Map<string, Live>();
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: LIMITS.controlFrame + 16,
-    perMessageDeflate: false,
-  });
-  const handshakes = createHandshakeSlots();
+  const server = new WebSocketServer(LIMITED);
+  const notices = createNotices();
   let closing = false;
 
-  async function serve(socket: WebSocket, address: string): Promise<void> {
+  async function serve(socket: WebSocket, slot: Slot): Promise<void> {
     socket.on('error', () => socket.terminate());
-    const giveBack = handshakes.take(address);
+    let well = false;
     let live: Live;
     let open: (frame: Uint8Array) => unknown;
     let early: readonly Frame[];
     try {
       const greeting = await greet(socket, identity, epoch(), handlers.admit);
+      tempi.admit(greeting.member);
+      well = true;
       const channel = createChannel(nodeCrypto, greeting.keys, 'server');
       open = channel.open;
       early = greeting.early;
@@ -102,10 +110,10 @@ export function createSessions(
         seal: channel.seal,
       };
     } catch (error) {
-      refuse(socket, error, log);
+      refuse(socket, error, log.child({ address: slot.address }), slot.address);
       return;
     } finally {
-      giveBack();
+      slot.done(well);
     }
     adopt(live, open, early);
   }
@@ -130,6 +138,14 @@ export function createSessions(
     // One message at a time, in order: what a member says later never overtakes what it said before.
     let queue: Promise<void> = handlers.connected(live);
     let waiting = 0;
+    const tempo = tempi.of(member, socket, {
+      slowed(error) {
+        log.warn({ audit: 'rate.limited', member, reason: error.message }, 'a node sends too much');
+        send(live, { type: 'refused', of: 'session', code: error.code, reason: error.message });
+      },
+      ended: (error) => end(live, error),
+    });
+    socket.on('ping', () => tempo.heard('ping'));
     const take = (data: Buffer, binary: boolean): void => {
       heard = Date.now();
       if (live.over) return;
@@ -137,12 +153,13 @@ export function createSessions(
         if (!binary) throw new TributaryError('bad-frame', 'After the handshake every frame is sealed.');
         const message = validateMessage(open(data));
         // Who talks faster than it is heard waits at its own end of the line.
-        if (++waiting === MAX_WAITING) socket.pause();
+        if (++waiting === MAX_WAITING) tempo.busy(true);
+        tempo.heard(message.type);
         queue = queue
-          .then(() => handle(live, message))
+          .then(() => handle(live, message, tempo.refused))
           .catch((error) => end(live, error))
           .finally(() => {
-            if (--waiting === 0 && socket.isPaused) socket.resume();
+            if (--waiting === 0) tempo.busy(false);
           });
       } catch (error) {
         end(live, error);
@@ -152,6 +169,7 @@ export function createSessions(
     socket.on('message', take);
     socket.on('close', (code) => {
       clearInterval(heartbeat);
+      tempo.stop();
       byId.delete(live.id);
       const replaced = byMember.get(member) !== live;
       // Only who is alive answers a close; what is dead ends without (RFC 6455, 7.1.5).
@@ -167,9 +185,9 @@ export function createSessions(
    * A refused message is answered and the session goes on; broken frames end it, and a message that the disk refused: the
    * node comes back after a while, is asked again and gives the same answer (PROTOCOL.md 4.4).
    */
-  async function handle(live: Live, message: ClientMessage): Promise<void> {
+  async function handle(live: Live, message: ClientMessage, onRefused: () => void): Promise<void> {
     try {
-      await handlers.message(live.member, message);
+      if (!live.over) await handlers.message(live.member, message);
     } catch (error) {
       const refused = asTributaryError(error);
       if (refused.code === 'storage-failed') {
@@ -179,10 +197,11 @@ export function createSessions(
       if (refused.code === 'internal')
         log.error({ err: error, member: live.member, of: message.type }, 'fault');
       else
-        log.info(
+        log[notices.due(`${live.member} ${refused.code}`) ? 'info' : 'debug'](
           { member: live.member, of: message.type, code: refused.code, reason: refused.message },
           'refused',
         );
+      onRefused();
       await answer(live, {
         type: 'refused',
         of: message.type,
@@ -202,31 +221,41 @@ export function createSessions(
 
   function send(live: Live, message: ServerMessage): boolean {
     if (live.socket.readyState !== live.socket.OPEN) return false;
+    if (live.socket.bufferedAmount > MAX_UNREAD) {
+      end(live, new TributaryError('timed-out', `The node has not read ${MAX_UNREAD} bytes.`));
+      return false;
+    }
     live.socket.send(live.seal(message));
     return true;
+  }
+
+  function refuse(socket: WebSocket, error: unknown, by: Logger, offender: string): void {
+    const known = asTributaryError(error);
+    if (known.code === 'internal') by.error({ err: error }, 'fault in a session');
+    else {
+      const level = notices.due(`${offender} ends ${known.code}`) ? 'info' : 'debug';
+      by[level]({ code: known.code, reason: known.message }, 'session ended');
+    }
+    socket.close(ERRORS[known.code].close, reasonOf(known));
+    setTimeout(() => socket.terminate(), 2000).unref();
   }
 
   function end(live: Live, error: unknown): void {
     if (live.over) return;
     live.over = true;
-    refuse(live.socket, error, log.child({ member: live.member }));
+    refuse(live.socket, error, log.child({ member: live.member }), live.member);
   }
 
   return {
-    attach(http) {
-      http.on('upgrade', (request, socket: Duplex, head) => {
-        const path = request.url?.split('?', 1)[0];
-        const address = request.socket.remoteAddress ?? '';
-        if (closing || path !== SESSION_PATH || !handshakes.free(address)) {
-          // Node has taken its own listener away: without one, a reset by the other side would end the process.
-          socket.on('error', () => socket.destroy());
-          const status = path === SESSION_PATH ? '503 Service Unavailable' : '404 Not Found';
-          socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-          return;
-        }
-        server.handleUpgrade(request, socket, head, (accepted) => {
-          serve(accepted, address).catch((error) => refuse(accepted, error, log));
-        });
+    attach(http, addressOf) {
+      acceptUpgrades(http, server, {
+        closing: () => closing,
+        addressOf,
+        serve(socket, slot) {
+          serve(socket, slot).catch((error) =>
+            refuse(socket, error, log.child({ address: slot.address }), slot.address),
+          );
+        },
       });
     },
     byId: (id) => byId.get(id),
@@ -249,28 +278,4 @@ export function createSessions(
       for (const socket of server.clients) socket.terminate();
     },
   };
-}
-
-function validateMessage(value: unknown): ClientMessage {
-  const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
-  const schema = typeof type === 'string' ? CLIENT_MESSAGES.get(type) : undefined;
-  if (!schema)
-    throw new TributaryError(
-      'malformed',
-      `A control message of unknown type ${JSON.stringify(type)?.slice(0, 60)}.`,
-    );
-  return validate(schema, value, `message ${type}`) as ClientMessage;
-}
-
-/** The close reason of a WebSocket holds 123 bytes. */
-function refuse(socket: WebSocket, error: unknown, log: Logger): void {
-  const known = asTributaryError(error);
-  if (known.code === 'internal') log.error({ err: error }, 'fault in a session');
-  else log.info({ code: known.code, reason: known.message }, 'session ended');
-  const reason = Buffer.from(`${known.code}: ${known.message}`)
-    .subarray(0, 120)
-    .toString('utf8')
-    .replace(/\uFFFD+$/, '');
-  socket.close(ERRORS[known.code].close, reason);
-  setTimeout(() => socket.terminate(), 2000).unref();
 }

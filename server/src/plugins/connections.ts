@@ -1,0 +1,96 @@
+/**
+ * What comes before a request: how many connections one address and all of them may hold, how long a header may take, and a
+ * Problem for bytes that are no HTTP.
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TributaryError } from '@tributary/protocol';
+import { networkOf } from './limits.ts';
+import { createNotices } from './notices.ts';
+
+/** A whole cohort behind one address, with a session and some requests for each member. */
+const PER_ADDRESS = 1024;
+/** Open files are few on some machines; sockets must not take those of the database. */
+const IN_ALL = 10_000;
+/** Headers are a few hundred bytes. Node looks every 30 s. */
+const HEADERS_MS = 15_000;
+
+interface Log {
+  warn(about: object, text: string): void;
+}
+
+export interface ConnectionLimits {
+  readonly perAddress?: number;
+  /** Addresses of proxies, behind which are many. */
+  readonly isProxy?: (address: string) => boolean;
+}
+
+export function limitConnections(server: Server, log: Log, options: ConnectionLimits = {}): void {
+  const { perAddress = PER_ADDRESS, isProxy = () => false } = options;
+  const notices = createNotices();
+  const open = new Map<string, number>();
+  server.headersTimeout = HEADERS_MS;
+  server.maxConnections = IN_ALL;
+  server.on('drop', () => {
+    if (notices.due('all')) log.warn({ limit: IN_ALL }, 'too many connections: further ones are closed');
+  });
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    if (isProxy(address)) return;
+    const from = networkOf(address);
+    const before = open.get(from) ?? 0;
+    if (before >= perAddress) {
+      if (notices.due(from))
+        log.warn(
+          { address, limit: perAddress },
+          'too many connections of one address: further ones are closed',
+        );
+      socket.destroy();
+      return;
+    }
+    open.set(from, before + 1);
+    socket.once('close', () => {
+      const left = open.get(from)! - 1;
+      if (left === 0) open.delete(from);
+      else open.set(from, left);
+    });
+  });
+}
+
+/** Fastify's `clientErrorHandler`: what is refused before there is a request. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    refuseRaw(
+      socket,
+      408,
+      new TributaryError('timed-out', `No whole request within ${HEADERS_MS / 1000} s.`),
+    );
+  // The status that RFC 6585 has for it.
+  else if (error.code === 'HPE_HEADER_OVERFLOW')
+    refuseRaw(socket, 431, new TributaryError('too-large', 'The headers may have 16 KiB at most.'));
+  else refuseRaw(socket, 400, new TributaryError('malformed', 'This is no HTTP request.'));
+}
+
+/** A Problem on a socket without a request, which is closed then. */
+export function refuseRaw(
+  socket: Duplex,
+  status: number,
+  error: TributaryError,
+  headers: Readonly<Record<string, string | number>> = {},
+): void {
+  // Node may have taken its own listener away: without one, a reset by the other side would end the process.
+  socket.on('error', () => socket.destroy());
+  const body = JSON.stringify(error.toProblem());
+  const lines = Object.entries({
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    connection: 'close',
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  if (socket.writable) socket.write(`HTTP/1.1 ${status} ${error.code}\r\n${lines.join('')}\r\n${body}`);
+  // Who does not close its own half is not waited for.
+  socket.end(() => socket.destroy());
+}
