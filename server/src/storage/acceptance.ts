@@ -130,8 +130,8 @@ export function storeAcceptance(name: string, adapter: StoreAdapter): void {
           ...{ run: 'r1', round: 1, attempt, time: 1000 + attempt },
           ...{ code: 'below-threshold', reason: 'Too few.' },
         });
-        for (let attempt = 1; attempt <= VOIDS_KEPT + 3; attempt++)
-          await store.commit({ epoch: 1, voids: [row(attempt)] });
+        const voids = Array.from({ length: VOIDS_KEPT + 3 }, (_, i) => row(i + 1));
+        await store.commit({ epoch: 1, voids });
         const kept = await store.voids('r1');
         expect(kept.map(({ attempt }) => attempt)).toEqual(
           Array.from({ length: VOIDS_KEPT }, (_, i) => i + 4),
