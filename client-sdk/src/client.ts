@@ -5,6 +5,7 @@ import type { Backoff } from './connection/backoff.ts';
 import { type Connection, connect } from './connection/connection.ts';
 import { createMasker, type Masker } from './masking/masker.ts';
 import type { Approvals, Decision, Policy } from './policy/index.ts';
+import { createBulk } from './runtime/bulk.ts';
 import { createJobs, type Jobs } from './runtime/jobs.ts';
 import { type ClientEvents, createListeners, type Listener } from './runtime/listeners.ts';
 import { createLoop, type Loop } from './runtime/loop.ts';
@@ -170,7 +171,12 @@ export class FederatedClient {
           loop.submit({ type: 'disconnected', error, final });
         },
       });
-      const jobs = createJobs({ connection, trainer, masker, submit: loop.submit, backoff });
+      const jobs = createJobs({
+        bulk: createBulk(connection, backoff),
+        trainer,
+        masker,
+        submit: loop.submit,
+      });
       this.#running = { connection, loop, jobs, masker };
     });
   }

@@ -1,20 +1,17 @@
 /** The long work of attempts and evaluations: model down, training, masking, vector up. Each can be stopped at any instant. */
 import { asTributaryError, type ModelWeights, TributaryError } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
-import type { Backoff } from '../connection/backoff.ts';
-import { downloadModel, uploadVector } from '../connection/bulk.ts';
-import type { Connection } from '../connection/connection.ts';
 import type { MaskedVector } from '../masking/mask.ts';
 import type { Masker } from '../masking/masker.ts';
 import type { Effect, SessionInput } from '../session/index.ts';
 import type { Trainer, TrainingResult } from '../trainer/port.ts';
+import type { Bulk } from './bulk.ts';
 
 export interface JobDeps {
-  readonly connection: Connection;
+  readonly bulk: Bulk;
   readonly trainer: Trainer;
-  readonly masker: Masker;
+  readonly masker: Pick<Masker, 'mask'>;
   readonly submit: (input: SessionInput) => void;
-  readonly backoff?: Backoff | undefined;
 }
 
 /** What is kept of an attempt until it is forgotten. */
@@ -37,7 +34,7 @@ export interface Jobs {
   close(): void;
 }
 
-export function createJobs({ connection, trainer, masker, submit, backoff }: JobDeps): Jobs {
+export function createJobs({ bulk, trainer, masker, submit }: JobDeps): Jobs {
   const works = new Map<string, Work>();
   const all = new AbortController();
 
@@ -75,7 +72,7 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
       run(attempt, work, async () => {
         const { model, weights, layout } = announcement;
         const expected = { model, weights, parameters: layout.parameters };
-        work.base = await downloadModel(connection, expected, signal, backoff);
+        work.base = await bulk.download(expected, signal);
         const onProgress = (done: number) => {
           if (works.get(attempt) === work) submit({ type: 'progress', attempt, done });
         };
@@ -105,7 +102,7 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
         const { bytes, sha256 } = partOf(work, 'vector');
         crashPoint('node.upload.latched');
         const { signal } = work.controller;
-        if (!(await uploadVector(connection, attempt, bytes, sha256, signal, backoff))) return null;
+        if (!(await bulk.upload(attempt, bytes, sha256, signal))) return null;
         crashPoint('node.upload.acknowledged');
         return { type: 'uploaded', attempt };
       });
@@ -113,7 +110,7 @@ export function createJobs({ connection, trainer, masker, submit, backoff }: Job
     evaluate({ run, round, model, plan }) {
       const { signal } = all;
       const evaluate = async (): Promise<SessionInput> => {
-        const weights = await downloadModel(connection, { model }, signal, backoff);
+        const weights = await bulk.download({ model }, signal);
         const { count, loss, metrics } = await trainer.evaluate({ plan, weights, signal });
         return { type: 'evaluated', run, round, model, result: { count, loss, metrics } };
       };

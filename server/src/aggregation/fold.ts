@@ -2,9 +2,9 @@
  * Accumulators of open attempts. An update is added as soon as it is durable; addition mod 2^32 commutes, so the partial
  * sum is a cache that can always be rebuilt from the spool, never the truth. Runs inside the aggregation worker.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { TributaryError } from '@tributary/protocol';
 import { type Accumulator, createAccumulator } from '@tributary/protocol/ring';
+import { type OpenForReading, openOnDisk } from './files.ts';
 
 interface Fold {
   readonly accumulator: Accumulator;
@@ -28,7 +28,7 @@ export interface Folds {
   discard(attempt: string): void;
 }
 
-export function createFolds(): Folds {
+export function createFolds(openFile: OpenForReading = openOnDisk): Folds {
   const folds = new Map<string, Fold>();
   const chunk = Buffer.allocUnsafe(CHUNK);
   let spare: Accumulator | null = null;
@@ -62,13 +62,13 @@ export function createFolds(): Folds {
   }
 
   function addFile(accumulator: Accumulator, length: number, path: string): void {
-    const file = openSync(path, 'r');
+    const file = openFile(path);
     try {
       let words = 0;
       for (;;) {
         let filled = 0;
         while (filled < CHUNK) {
-          const read = readSync(file, chunk, filled, CHUNK - filled, null);
+          const read = file.read(chunk.subarray(filled), 4 * words + filled);
           if (read === 0) break;
           filled += read;
         }
@@ -82,7 +82,7 @@ export function createFolds(): Folds {
           `An update of ${words} words is on disk; ${length} were accepted.`,
         );
     } finally {
-      closeSync(file);
+      file.close();
     }
   }
 

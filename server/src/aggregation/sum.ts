@@ -1,6 +1,5 @@
 /** From masked sum to new model: take the masks away, check the sentinels, dequantise, apply the strategy. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readSafetensorsHeader, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import {
@@ -13,12 +12,17 @@ import {
 } from '@tributary/protocol/ring';
 import { survivorMaskTerms } from '@tributary/protocol/secagg';
 import { createStrategy } from '../strategies/index.ts';
+import { type OpenFile, type OpenForReading, openOnDisk } from './files.ts';
 import type { SumAnswer, SumJob } from './jobs.ts';
 
 const BLOCK = 64 * 1024;
 
 /** @param accumulator the folded sum over exactly the job's survivors; unmasked in place. */
-export function finishSum(job: SumJob, accumulator: Accumulator): SumAnswer {
+export function finishSum(
+  job: SumJob,
+  accumulator: Accumulator,
+  openFile: OpenForReading = openOnDisk,
+): SumAnswer {
   const layout = layoutOf(job.parameters, job.scales.length);
   const terms = survivorMaskTerms(nodeCrypto, job.order);
   accumulator.addKeystreams([...terms].map(({ key, sign }) => ({ stream: nodeCrypto.keystream(key), sign })));
@@ -30,7 +34,7 @@ export function finishSum(job: SumJob, accumulator: Accumulator): SumAnswer {
   const weight = scalars[0]!;
   if (!(weight > 0)) throw new TributaryError('sum-corrupt', `The sum of the weights is ${weight}.`);
 
-  const base = openModel(job.basePath, job.parameters);
+  const base = openModel(openFile(job.basePath), job.parameters);
   try {
     const { file, values } = base;
     // `values` holds the mean update first; each block of it becomes the new weights once the old ones are read.
@@ -68,9 +72,8 @@ function moveWeights(
 }
 
 /** The new file starts as a copy of the base's header: same tensors, same names, other values. */
-function openModel(path: string, parameters: number) {
-  const handle = openSync(path, 'r');
-  const { size } = fstatSync(handle);
+function openModel(handle: OpenFile, parameters: number) {
+  const { size } = handle;
   const file = new Uint8Array(size);
   const head = Buffer.alloc(8);
   readFully(handle, head, 0);
@@ -78,7 +81,7 @@ function openModel(path: string, parameters: number) {
   readFully(handle, file.subarray(0, dataOffset), 0);
   const header = readSafetensorsHeader(file);
   if (header.dataOffset !== dataOffset || size - dataOffset !== 4 * parameters) {
-    closeSync(handle);
+    handle.close();
     throw new TributaryError(
       'storage-failed',
       `The base model has ${size} bytes, not ${parameters} parameters.`,
@@ -90,14 +93,14 @@ function openModel(path: string, parameters: number) {
     readBlock(into: Float32Array, at: number) {
       readFully(handle, new Uint8Array(into.buffer, into.byteOffset, into.byteLength), dataOffset + 4 * at);
     },
-    close: () => closeSync(handle),
+    close: () => handle.close(),
   };
 }
 
-function readFully(handle: number, into: Uint8Array, position: number): void {
+function readFully(handle: OpenFile, into: Uint8Array, position: number): void {
   let done = 0;
   while (done < into.length) {
-    const read = readSync(handle, into, done, into.length - done, position + done);
+    const read = handle.read(into.subarray(done), position + done);
     if (read === 0) throw new TributaryError('storage-failed', 'The base model ends too early.');
     done += read;
   }

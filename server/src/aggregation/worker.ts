@@ -1,11 +1,8 @@
 /** Entry of the aggregation worker: one job after the other, so the folds of an attempt are done before its sum. */
 import { parentPort } from 'node:worker_threads';
 import { asTributaryError, type Problem } from '@tributary/protocol';
-import { crashPoint } from '@tributary/protocol/node';
-import { layoutOf } from '@tributary/protocol/ring';
-import { createFolds } from './fold.ts';
 import type { Job, SumAnswer } from './jobs.ts';
-import { finishSum } from './sum.ts';
+import { createRunner } from './runner.ts';
 
 export type Reply =
   | { readonly id: number; readonly ok: true; readonly answer: SumAnswer | null }
@@ -13,32 +10,7 @@ export type Reply =
 
 const port = parentPort;
 if (!port) throw new Error('This file runs as a worker thread.');
-const folds = createFolds();
-
-function run(job: Job): SumAnswer | null {
-  switch (job.type) {
-    case 'fold':
-      folds.add(job.attempt, job.length, job);
-      crashPoint('coordinator.fold.done');
-      return null;
-    case 'sum': {
-      const { length } = layoutOf(job.parameters, job.scales.length);
-      const accumulator = folds.take(job.attempt, length, job.survivors);
-      try {
-        const answer = finishSum(job, accumulator);
-        crashPoint('coordinator.sum.known');
-        return answer;
-      } finally {
-        folds.giveBack(accumulator);
-      }
-    }
-    case 'discard':
-      folds.discard(job.attempt);
-      return null;
-    default:
-      return job satisfies never;
-  }
-}
+const run = createRunner();
 
 port.on('message', ({ id, job }: { id: number; job: Job }) => {
   try {

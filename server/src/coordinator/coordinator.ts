@@ -2,7 +2,14 @@
  * The coordinator: brings sessions, storage, aggregation and the pure round machine together. Whatever enters becomes an
  * input of a run's machine; whatever the machine asks for is carried out here.
  */
-import { type ClientMessage, type Identity, type ServerMessage, TributaryError } from '@tributary/protocol';
+import {
+  type ClientMessage,
+  type Crypto,
+  type Identity,
+  type Random,
+  type ServerMessage,
+  TributaryError,
+} from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import * as secagg from '@tributary/protocol/secagg';
 import type { Logger } from 'pino';
@@ -10,6 +17,7 @@ import type { Aggregation } from '../aggregation/index.ts';
 import { openAttemptOf, type RoundInput, requireAwaitedUpdate, resendTo } from '../round/index.ts';
 import type { Blobs, PartnerRow, Spool, Store } from '../storage/ports.ts';
 import type { Sessions } from '../transport/ws/sessions.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { createPerformer, lengthOf } from './effects.ts';
 import type { Engines } from './engines.ts';
 import { createEvaluations, type Evaluations } from './evaluations.ts';
@@ -32,6 +40,10 @@ export interface CoordinatorDeps {
   /** A new model, as its file: kept in memory for the downloads that follow at once. */
   readonly onModel: (hash: string, file: Buffer) => void;
   readonly note?: NoteRun;
+  /** The simulator's own, in its place. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly crypto?: Crypto;
 }
 
 export interface Coordinator {
@@ -42,7 +54,7 @@ export interface Coordinator {
   resume(run: LiveRun): Promise<void>;
   submit(run: LiveRun, input: RoundInput): Promise<void>;
   /** Wired to the sessions. */
-  useSessions(sessions: Sessions): void;
+  useSessions(sessions: Pick<Sessions, 'send' | 'broadcast' | 'has'>): void;
   connected(member: PartnerRow): Promise<void>;
   disconnected(key: string): void;
   message(member: string, message: Exclude<ClientMessage, { type: 'instance' }>): Promise<void>;
@@ -57,23 +69,23 @@ export interface Coordinator {
 }
 
 export function createCoordinator(deps: CoordinatorDeps): Coordinator {
-  const { store, log } = deps;
+  const { store, log, clock = systemClock, crypto = nodeCrypto } = deps;
   const runs = new Map<string, LiveRun>();
   /** Connected active partners (not evaluators) by key. */
   const partners = new Map<string, PartnerRow>();
-  let sessions: Sessions | null = null;
+  let sessions: Pick<Sessions, 'send' | 'broadcast' | 'has'> | null = null;
   let stopping = false;
 
   const send = (to: string, message: ServerMessage): void => {
     sessions?.send(to, message);
   };
-  const evaluations = createEvaluations(store, deps.epoch, send);
+  const evaluations = createEvaluations(store, deps.epoch, send, clock);
   const loop: Loop = createLoop({
     store,
-    crypto: nodeCrypto,
+    crypto,
+    clock,
     identity: deps.identity,
     epoch: () => deps.epoch,
-    now: Date.now,
     perform: (run, effect) => perform(run, effect),
     moved: (run, attempt) => moved(run, attempt),
   });
@@ -83,10 +95,13 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     epoch: deps.epoch,
     submit,
     log,
+    clock,
+    random: deps.random,
   });
 
   const perform = createPerformer({
     ...deps,
+    clock,
     nameOf: (member) => partners.get(member)?.name,
     send,
     broadcast: (message) => sessions?.broadcast(message),
@@ -127,7 +142,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     },
     async resume(run) {
       runs.set(run.state.id, run);
-      await resumeRun(run, { ...deps, crypto: nodeCrypto, submit, perform });
+      await resumeRun(run, { ...deps, crypto, submit, perform });
       moved(run);
     },
     async connected(member) {
@@ -174,7 +189,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
           if (!training || !secagg.awaited(stage.open.secagg).includes(member)) return;
           if (message.twentieths <= (run.progress.get(member) ?? -1)) return;
           run.progress.set(member, message.twentieths);
-          emit(run, Date.now(), 'progress', {
+          emit(run, clock.now(), 'progress', {
             member,
             name: partners.get(member)?.name,
             twentieths: message.twentieths,
@@ -216,7 +231,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     async stop() {
       stopping = true;
       for (const run of runs.values()) {
-        if (run.timer) clearTimeout(run.timer);
+        run.timer?.();
         run.events.end();
       }
       await loop.idle();

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import type { Aggregation } from '../aggregation/index.ts';
 import type { Effect, RoundInput } from '../round/index.ts';
 import type { Blobs, Spool } from '../storage/ports.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type { Engines } from './engines.ts';
 import type { Evaluations } from './evaluations.ts';
 import { backOff, emit, type LiveRun } from './live-run.ts';
@@ -24,6 +25,7 @@ export interface PerformerDeps {
   readonly engines: Engines;
   readonly evaluations: Evaluations;
   readonly log: Logger;
+  readonly clock?: Clock | undefined;
   /** Path of a model's file, for the aggregation worker. */
   readonly blobPath: (hash: string) => string;
   /** A new model, as its file: kept in memory for the downloads that follow at once. */
@@ -54,7 +56,7 @@ function runEnded({ state }: LiveRun): ServerMessage {
 }
 
 export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Effect) => void {
-  const { spool, aggregation, log, evaluations, send, submit, submitQuietly } = deps;
+  const { spool, aggregation, log, evaluations, send, submit, submitQuietly, clock = systemClock } = deps;
 
   async function sum(run: LiveRun, effect: Extract<Effect, { type: 'sum' }>): Promise<void> {
     const { attempt, cohortSize, order } = effect;
@@ -100,7 +102,7 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
         const waits = stage.kind === 'summing' && stage.open.secagg.attempt === attempt && !deps.stopping();
         if (!waits || asTributaryError(error).code !== 'storage-failed') throw error;
         log.error({ run: id, attempt, err: error }, 'the new model cannot be stored; trying again');
-        await new Promise((resolve) => setTimeout(resolve, wait).unref());
+        await clock.pause(wait);
       }
     }
   }
@@ -148,10 +150,10 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
         return;
       case 'event':
         if (effect.kind === 'abandoned') {
-          backOff(run, Date.now());
+          backOff(run, clock.now());
           log.warn({ run: run.state.id, ...effect.data }, 'attempt void');
         }
-        emit(run, Date.now(), effect.kind, named(effect.data));
+        emit(run, clock.now(), effect.kind, named(effect.data));
         if (effect.kind === 'ended') deps.broadcast(runEnded(run));
         return;
       default:

@@ -8,6 +8,7 @@ import {
 } from '@tributary/protocol';
 import type { RunState } from '../round/index.ts';
 import type { Store } from '../storage/ports.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { emit, type LiveRun } from './live-run.ts';
 
 export interface Evaluations {
@@ -24,6 +25,7 @@ export function createEvaluations(
   store: Store,
   epoch: number,
   send: (to: string, message: ServerMessage) => void,
+  clock: Clock = systemClock,
 ): Evaluations {
   /** Connected evaluators, key to name. */
   const evaluators = new Map<string, string>();
@@ -81,7 +83,7 @@ export function createEvaluations(
       if (known && canonicalJson(known.report) === canonicalJson(report)) return;
       if (known) throw new TributaryError('conflict', `Round ${round} was evaluated by ${evaluator} before.`);
       await store.commit({ epoch, evaluations: [{ run: run.state.id, round, report }] });
-      emit(run, Date.now(), 'evaluation', { round, ...report });
+      emit(run, clock.now(), 'evaluation', { round, ...report });
     },
   };
 }

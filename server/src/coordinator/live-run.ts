@@ -41,7 +41,8 @@ export interface LiveRun {
   /** Last words to watchers on what is awaited. */
   waiting: string;
   opening: boolean;
-  timer: NodeJS.Timeout | null;
+  /** Calls the timer off. */
+  timer: (() => void) | null;
 }
 
 export function createLiveRun(

@@ -16,7 +16,7 @@ it('keeps the journal bounded though a partner consents and declines for ever', 
     snapshots: [{ run: id, seq: 0, machine: MACHINE_VERSION, state }],
   });
   const loop = createLoop({
-    ...{ store, ...context, epoch: () => 1, now: () => 1000 },
+    ...{ store, ...context, epoch: () => 1 },
     perform: () => {},
     moved: () => {},
   });

@@ -15,6 +15,7 @@ import type {
   UpdateRow,
   VoidRow,
 } from '../storage/ports.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { crashAround } from './crash.ts';
 import { COMPACT_AFTER, type LiveRun } from './live-run.ts';
 
@@ -37,7 +38,7 @@ export interface LoopDeps {
   readonly crypto: Crypto;
   readonly identity: Identity;
   readonly epoch: () => number;
-  readonly now: () => number;
+  readonly clock?: Clock | undefined;
   /** Carries out what the machine asked for; after the commit, in order. */
   readonly perform: (run: LiveRun, effect: Effect) => void;
   /** The run's state has changed: timers, the next attempt. `attempt`: so has its attempt, not only who consents. */
@@ -47,6 +48,7 @@ export interface LoopDeps {
 export function createLoop(deps: LoopDeps): Loop {
   let queue: Waiting[] = [];
   let turning: Promise<void> | null = null;
+  const { clock = systemClock } = deps;
   let time = 0;
 
   async function turn(): Promise<void> {
@@ -54,12 +56,13 @@ export function createLoop(deps: LoopDeps): Loop {
       const batch = queue;
       queue = [];
       await takeBatch(batch);
-      await nextTick();
+      // All that has arrived by then shares one transaction, hence one fsync.
+      await clock.tick();
     }
   }
 
   async function takeBatch(batch: readonly Waiting[]): Promise<void> {
-    time = Math.max(time, deps.now());
+    time = Math.max(time, clock.now());
     const drafts = new Map<LiveRun, Draft>();
     const accepted: Waiting[] = [];
     for (const waiting of batch) {
@@ -103,7 +106,8 @@ export function createLoop(deps: LoopDeps): Loop {
     submit(run, input) {
       return new Promise((resolve, reject) => {
         queue.push({ run, input, resolve, reject });
-        turning ??= nextTick()
+        turning ??= clock
+          .tick()
           .then(turn)
           .finally(() => {
             turning = null;
@@ -114,11 +118,6 @@ export function createLoop(deps: LoopDeps): Loop {
       while (turning) await turning;
     },
   };
-}
-
-/** After the sockets were read once more: all that has arrived by then shares one transaction, hence one fsync. */
-function nextTick(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** What a turn wants to make of one run. */

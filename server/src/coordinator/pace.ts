@@ -1,9 +1,10 @@
 /** When something happens by itself: attempts open once enough partners are there, phases close when patience is over. */
-import { randomBytes } from 'node:crypto';
-import { asTributaryError, toBase64 } from '@tributary/protocol';
+import { asTributaryError, type Random, toBase64 } from '@tributary/protocol';
+import { nodeRandom } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
 import { gather, type Invitee, type RoundInput, select, waitingFor } from '../round/index.ts';
 import type { PartnerRow } from '../storage/ports.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { emit, forgive, judge, type LiveRun, noteMove } from './live-run.ts';
 
 /** Between tries of what the disk refused: milliseconds. */
@@ -18,6 +19,8 @@ export interface PaceDeps {
   readonly epoch: number;
   readonly submit: (run: LiveRun, input: RoundInput) => Promise<void>;
   readonly log: Logger;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
 }
 
 export interface Pace {
@@ -32,7 +35,9 @@ export interface Pace {
   submitQuietly(run: LiveRun, input: RoundInput): void;
 }
 
-export function createPace({ partners, stopping, epoch, submit, log }: PaceDeps): Pace {
+export function createPace(deps: PaceDeps): Pace {
+  const { partners, stopping, epoch, submit, log, clock = systemClock, random = nodeRandom } = deps;
+
   function submitQuietly(run: LiveRun, input: RoundInput): void {
     submit(run, input).catch((error) => {
       if (stopping()) return;
@@ -47,17 +52,17 @@ export function createPace({ partners, stopping, epoch, submit, log }: PaceDeps)
    */
   function retryStorage(run: LiveRun, error: unknown): void {
     if (stopping() || asTributaryError(error).code !== 'storage-failed') return;
-    const now = Date.now();
+    const now = clock.now();
     run.phase = '';
     noteMove(run, now);
     wakeAt(run, now + STORAGE_RETRY_MS, now);
   }
 
   function settle(run: LiveRun): void {
-    if (run.timer) clearTimeout(run.timer);
+    run.timer?.();
     run.timer = null;
     if (stopping()) return;
-    const now = Date.now();
+    const now = clock.now();
     const { stage } = run.state;
     if (stage.kind === 'ended') {
       run.events.end();
@@ -74,14 +79,14 @@ export function createPace({ partners, stopping, epoch, submit, log }: PaceDeps)
   }
 
   function wakeAt(run: LiveRun, at: number, now: number): void {
-    if (run.timer) clearTimeout(run.timer);
+    run.timer?.();
     const wait = Math.min(Math.max(1, at - now), 2 ** 31 - 1);
-    run.timer = setTimeout(() => {
-      const woken = Date.now();
+    run.timer = clock.after(wait, () => {
+      const woken = clock.now();
       const late = woken - (now + wait);
       if (late > STOOD_STILL_MS) forgive(run, late, woken);
       settle(run);
-    }, wait);
+    });
   }
 
   function considerOpening(run: LiveRun, now: number): void {
@@ -105,7 +110,7 @@ export function createPace({ partners, stopping, epoch, submit, log }: PaceDeps)
     if (run.opening) return;
     run.opening = true;
     run.readySince = null;
-    const nonce = toBase64(randomBytes(16));
+    const nonce = toBase64(random(16));
     const invited = select(run.state, gathering.eligible);
     submit(run, { type: 'open', nonce, epoch, invited })
       .catch((error) => {
@@ -119,7 +124,7 @@ export function createPace({ partners, stopping, epoch, submit, log }: PaceDeps)
 
   return {
     moved(run, attempt = true) {
-      if (attempt) noteMove(run, Date.now());
+      if (attempt) noteMove(run, clock.now());
       settle(run);
     },
     settle,

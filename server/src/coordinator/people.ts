@@ -1,11 +1,11 @@
 /** What people ask of runs and models: starting, controlling, looking. Everything they see is a sum or public. */
-import { randomBytes } from 'node:crypto';
 import {
   decodeSafetensors,
   LIMITS,
   type ModelSummary,
   parsePlan,
   planHash,
+  type Random,
   type RoundRecord,
   type RunAction,
   type RunDetail,
@@ -15,10 +15,11 @@ import {
   TributaryError,
   toHex,
 } from '@tributary/protocol';
-import { crashPoint, nodeCrypto } from '@tributary/protocol/node';
+import { crashPoint, nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import { awaited } from '@tributary/protocol/secagg';
 import { createRun, MACHINE_VERSION } from '../round/index.ts';
 import type { RunRow, Store } from '../storage/ports.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type { Coordinator } from './coordinator.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
 import { toRow } from './loop.ts';
@@ -42,9 +43,13 @@ export interface PeopleDeps {
   readonly models: { get(hash: string): Promise<Buffer> };
   readonly epoch: number;
   readonly coordinator: Coordinator;
+  readonly clock?: Clock;
+  readonly random?: Random;
 }
 
-export function createPeople({ store, models, epoch, coordinator }: PeopleDeps): People {
+export function createPeople(deps: PeopleDeps): People {
+  const { store, models, epoch, coordinator, clock = systemClock, random = nodeRandom } = deps;
+
   async function requireRow(id: string): Promise<RunRow> {
     const row = await store.run(id);
     if (!row) throw new TributaryError('not-found', `No run ${JSON.stringify(id.slice(0, 100))}.`);
@@ -88,14 +93,14 @@ export function createPeople({ store, models, epoch, coordinator }: PeopleDeps):
         );
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const state = createRun({
-        id: `${plan.name.slice(0, 80)}-${randomBytes(4).toString('hex')}`,
+        id: `${plan.name.slice(0, 80)}-${toHex(random(4))}`,
         plan,
         planHash: planHash(nodeCrypto, plan),
         parameters: values.length,
         model,
         weights: toHex(nodeCrypto.sha256(bytes)),
       });
-      const live = createLiveRun(state, 0, Date.now(), model, Date.now());
+      const live = createLiveRun(state, 0, clock.now(), model, clock.now());
       const row = toRow(state, live);
       await store.commit({
         epoch,

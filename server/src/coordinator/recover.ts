@@ -13,6 +13,7 @@ import {
   voidAttempt,
 } from '../round/index.ts';
 import type { JournalEntry, RunRow, Snapshot, Spool, Store, VoidRow } from '../storage/ports.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { createLiveRun, type LiveRun } from './live-run.ts';
 import { voidRow } from './loop.ts';
 
@@ -23,6 +24,7 @@ export interface RecoverContext {
   readonly log: Logger;
   /** What became of a run's open attempt, for the summary of the start. */
   readonly note?: NoteRun;
+  readonly clock?: Clock;
 }
 
 /** `reason` tells why its attempt is void. */
@@ -36,7 +38,7 @@ export async function recoverRuns(context: RecoverContext): Promise<LiveRun[]> {
 }
 
 async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun> {
-  const { store, log } = context;
+  const { store, log, clock = systemClock } = context;
   const snapshot = await store.snapshot(row.id);
   if (!snapshot) throw new TributaryError('storage-failed', `Run ${row.id} has no snapshot.`, LOST);
   const entries = await store.journal(row.id);
@@ -45,20 +47,20 @@ async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun
   const restored = epochOf(state) !== undefined && epochOf(state) !== epoch;
   if (broken) log.error({ run: row.id, ...broken }, 'the journal does not replay: the open attempt is void');
   else log.info({ run: row.id, round: state.head.round, replayed: entries.length }, 'run recovered');
-  if (!broken && !restored) return createLiveRun(state, seq, row.created, row.initialModel, Date.now());
+  if (!broken && !restored) return createLiveRun(state, seq, row.created, row.initialModel, clock.now());
   const reason = broken
     ? `The journal is damaged at entry ${broken.seq}: ${broken.why}.`
     : 'A backup was restored.';
   const attempts = state.attempts + (broken ? opened(entries.filter((entry) => entry.seq >= broken.seq)) : 0);
   const last = entries.at(-1)?.seq ?? seq;
-  const { state: without, voids } = withoutAttempt({ ...state, attempts }, reason);
+  const { state: without, voids } = withoutAttempt({ ...state, attempts }, reason, clock.now());
   await store.commit({
     epoch,
     voids,
     snapshots: [{ run: row.id, seq: last, machine: MACHINE_VERSION, state: without }],
   });
   context.note?.(without, reason);
-  return createLiveRun(without, last, row.created, row.initialModel, Date.now());
+  return createLiveRun(without, last, row.created, row.initialModel, clock.now());
 }
 
 const LOST = {
@@ -127,11 +129,11 @@ async function damagedUpdates({ state }: LiveRun, spool: Spool): Promise<string[
  * What came after the damage, or after the backup, may have frozen and signed a list: gone on with, the attempt could get
  * a second one.
  */
-function withoutAttempt(state: RunState, reason: string): { state: RunState; voids: VoidRow[] } {
+function withoutAttempt(state: RunState, reason: string, now: number): { state: RunState; voids: VoidRow[] } {
   if (state.stage.kind !== 'attempt' && state.stage.kind !== 'summing') return { state, voids: [] };
   const { open } = state.stage;
   const data = { round: state.head.round + 1, attempt: open.number, code: 'storage-failed', reason };
-  const voids = [voidRow(state.id, Date.now(), data)];
+  const voids = [voidRow(state.id, now, data)];
   return { state: voidAttempt(state, open, 'storage-failed', reason).state, voids };
 }
 

@@ -5,13 +5,14 @@ import type { Logger } from 'pino';
 import { openAttemptOf } from '../round/index.ts';
 import { type BlobFolder, hashOf } from '../storage/blobs.ts';
 import type { Spool, Store } from '../storage/ports.ts';
+import type { Clock } from './clock.ts';
 import type { Coordinator } from './coordinator.ts';
 import { recoverRuns } from './recover.ts';
 import type { StartUp } from './start-up.ts';
 
 export interface ResumeAllDeps {
   readonly store: Store;
-  readonly blobs: BlobFolder;
+  readonly blobs: Pick<BlobFolder, 'path'>;
   readonly spool: Spool;
   readonly crypto: Crypto;
   readonly identity: Identity;
@@ -20,15 +21,20 @@ export interface ResumeAllDeps {
   readonly startUp: StartUp;
   /** Deletes models that nothing names; returns their hashes. */
   readonly collect: () => Promise<readonly string[]>;
+  /** Whether the model is on disk as it was written. */
+  readonly isSound?: (hash: string) => Promise<boolean>;
+  readonly clock?: Clock;
 }
 
 export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
   const { coordinator, spool, blobs, startUp, log } = deps;
+  const onDisk = async (hash: string) => (await hashOf(blobs.path(hash)).catch(() => null)) === hash;
+  const { isSound = onDisk } = deps;
   const recovered = await recoverRuns({ ...deps, note: startUp.note });
   crashPoint('coordinator.recovered');
   for (const run of recovered) {
     const { model } = run.state.head;
-    const sound = (await hashOf(blobs.path(model)).catch(() => null)) === model;
+    const sound = await isSound(model);
     await coordinator.resume(run);
     crashPoint('coordinator.resumed');
     // No attempt can succeed: twenty would be opened and lost before the run failed.
