@@ -34,6 +34,7 @@ it('deletes what nothing names and is older than the grace; models of all rounds
   expect(old).toBe(hash('model 1'));
   const [stray, young, held] = [await put('stray'), await put('young'), await put('held')];
   for (const blob of [initial, head, old, stray, held]) age(blob, GRACE_MS + 1000);
+  age(young, 1000);
   const cache = createBlobCache(blobs, 1000);
   await cache.get(held);
   expect(await collectBlobs({ store, blobs, isHeld: cache.has, now: () => now })).toEqual([stray]);
