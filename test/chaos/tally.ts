@@ -26,7 +26,7 @@ export interface Tally {
 }
 
 /** Kills between two published rounds, and how long they may hold one up: milliseconds. */
-const PER_ROUND = 6;
+const PER_ROUND = 8;
 const PER_ROUND_MS = 20_000;
 /** Of six that share a sum, two may drop out. */
 const NODES_PER_ROUND = 2;

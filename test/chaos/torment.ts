@@ -8,8 +8,8 @@ import type { Dice } from './random.ts';
 import type { Tally } from './tally.ts';
 
 /** Milliseconds between two faults: rounds are to be caught in every phase, and to be published nevertheless. */
-const PAUSE = [100, 1000] as const;
-const YOUNG_MS = 8000;
+const PAUSE = [100, 800] as const;
+const YOUNG_MS = 5000;
 /** Of the faults, this share strikes while somebody is on the way back from the one before. */
 const HURRY = 0.1;
 
@@ -17,8 +17,8 @@ const HURRY = 0.1;
 export async function torment(house: House, dice: Dice, tally: Tally, enough: () => boolean): Promise<void> {
   const { coordinator, nodes, proxies } = house;
   const faults: readonly (readonly [weight: number, act: () => void])[] = [
-    [1.5, () => killOne(coordinator)],
-    [2.5, () => killOne(dice.pick(nodes))],
+    [3, () => killOne(coordinator)],
+    [5, () => killOne(dice.pick(nodes))],
     // Both sides at once.
     [0.4, () => killAll([coordinator, dice.pick(nodes)])],
     // Too many for the threshold: the attempt is void.
