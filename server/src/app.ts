@@ -18,6 +18,8 @@ import { createPeople } from './coordinator/people.ts';
 import { resumeAll } from './coordinator/resume-all.ts';
 import { createStartUp } from './coordinator/start-up.ts';
 import { installAuth } from './plugins/auth.ts';
+import { limitConnections } from './plugins/connections.ts';
+import { installSurfaces } from './plugins/surfaces.ts';
 import { openIdentity } from './registry/identity-file.ts';
 import { createInstances } from './registry/instances.ts';
 import { createPartners } from './registry/partners.ts';
@@ -28,6 +30,9 @@ import { collectBlobs, GRACE_MS } from './storage/collect.ts';
 import { openSpoolFolder } from './storage/spool.ts';
 import { openSqliteStore, type SqliteStore } from './storage/sqlite/store.ts';
 import { httpOptions, registerBasics, registerRoutes } from './transport/http/index.ts';
+import { type Address, createListeners, listenError, urlOf } from './transport/listen/listeners.ts';
+import { type IsProxy, senderOf } from './transport/listen/proxies.ts';
+import { loadTls, type TlsFiles, watchTls } from './transport/listen/tls-files.ts';
 import { createSessions } from './transport/ws/sessions.ts';
 
 /** Models kept in memory for downloads: at least the newest, whatever its size. */
@@ -39,6 +44,12 @@ export interface AppOptions {
   readonly log: Logger;
   /** Puts a new token in the place of `admin`: the old one got lost. */
   readonly renewAdminToken?: boolean;
+  /** TLS 1.2 or 1.3 on every socket; the files are read again when they change. */
+  readonly tls?: TlsFiles | undefined;
+  /** People are served on a socket of their own, and nodes on the other: `listen` is given its address. */
+  readonly split?: boolean;
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly isProxy?: IsProxy | undefined;
 }
 
 export interface ListenOptions {
@@ -46,6 +57,8 @@ export interface ListenOptions {
   readonly port: number;
   /** Where partners reach the coordinator, if not at the listening address. */
   readonly publicUrl?: string | undefined;
+  /** Of people, where the surfaces are split. */
+  readonly admin?: Address | undefined;
 }
 
 export interface App {
@@ -55,7 +68,9 @@ export interface App {
   /** What the start found half-done and did about it, in sentences. */
   readonly startUp: readonly string[];
   readonly http: FastifyInstance;
-  listen(options: ListenOptions): Promise<{ url: string }>;
+  listen(options: ListenOptions): Promise<{ url: string; adminUrl: string | null }>;
+  /** Reads certificate and key again, where there are some. */
+  reloadTls(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,9 +86,11 @@ export async function createApp(options: AppOptions): Promise<App> {
 }
 
 async function assemble(
-  { folder, log, renewAdminToken = false }: AppOptions,
+  { folder, log, renewAdminToken = false, tls: files, split = false, isProxy }: AppOptions,
   store: SqliteStore,
 ): Promise<App> {
+  const tls = files ? await loadTls(files) : null;
+  const listeners = createListeners({ tls, admin: split });
   const identity = await openIdentity(folder);
   const blobs = await openBlobFolder(join(folder, 'blobs'));
   const spool = await openSpoolFolder(join(folder, 'spool'));
@@ -136,8 +153,15 @@ async function assemble(
   });
   const people = createPeople({ store, models: modelCache, epoch, coordinator });
 
-  const http = fastify(httpOptions(log));
-  registerBasics(http);
+  const http = fastify({
+    ...httpOptions(log),
+    serverFactory: listeners.factory,
+    ...(isProxy && { trustProxy: isProxy }),
+  });
+  installSurfaces(http, { split, tls: tls !== null, isAdmin: listeners.isAdmin });
+  registerBasics(http, isProxy);
+  if (listeners.admin) limitConnections(listeners.admin, log, { isProxy });
+  http.addHook('preClose', listeners.closeAdmin);
   const auth = installAuth(http, { coordinator: identity.id, tokens, partners, sessions });
   registerRoutes(http, {
     ready: () => ready,
@@ -158,7 +182,7 @@ async function assemble(
       progress: coordinator.updateProgress,
     },
   });
-  sessions.attach(http.server);
+  sessions.attach(http.server, isProxy && ((request) => senderOf(request, isProxy)));
 
   const collect = () => collectBlobs({ store, blobs, isHeld: modelCache.has });
   await resumeAll({ store, blobs, spool, crypto: nodeCrypto, identity, log, coordinator, startUp, collect });
@@ -166,24 +190,29 @@ async function assemble(
     collect().catch((err) => log.warn({ err }, 'models that nothing names were not deleted'));
   }, GRACE_MS).unref();
   const snapshots = await offerSnapshots({ folder, copyTo: store.copyTo, log });
+  const watch = files && tls ? watchTls(files, tls, listeners.useTls, log) : null;
 
   return {
     identity,
     adminToken,
     startUp: startUp.lines(),
     http,
-    async listen({ host, port, publicUrl: given }) {
-      const url = await http.listen({ host, port }).catch((cause) => {
+    async listen({ host, port, publicUrl: given, admin }) {
+      await http.listen({ host, port }).catch((cause) => {
         throw listenError(cause, host, port);
       });
+      const url = urlOf(http.server, host, tls !== null);
+      const adminUrl = split ? await listeners.listenAdmin(admin ?? { host: '127.0.0.1', port: 0 }) : null;
       publicUrl = given ?? url;
       ready = true;
-      log.info({ url, publicUrl, epoch }, 'listening');
-      return { url };
+      log.info({ url, adminUrl, publicUrl, epoch }, 'listening');
+      return { url, adminUrl };
     },
+    reloadTls: async () => watch?.reload(),
     async close() {
       ready = false;
       clearInterval(collecting);
+      watch?.stop();
       await snapshots.close();
       await sessions.closeAll();
       await coordinator.stop();
@@ -192,17 +221,4 @@ async function assemble(
       await store.close();
     },
   };
-}
-
-function listenError(cause: unknown, host: string, port: number): TributaryError {
-  const { code = 'unknown' } = cause as { code?: string };
-  const known: Record<string, string> = {
-    EADDRINUSE: 'another process listens there',
-    EACCES: 'this user may not',
-    EADDRNOTAVAIL: 'this machine has no such address',
-  };
-  return new TributaryError('unavailable', `Cannot listen on ${host}:${port}: ${known[code] ?? code}.`, {
-    remedy: 'Choose another --port (0 takes a free one) or --host.',
-    cause,
-  });
 }

@@ -19,7 +19,8 @@ const EXAMPLES = `
 EXAMPLES
 
   tributary-server start --data ./coordinator --port 8080
-  tributary-server start --data /var/lib/tributary --host 0.0.0.0 --allow-insecure --public-url https://fl.example.org
+  tributary-server start --data /var/lib/tributary --host 0.0.0.0 --port 443 --tls-cert chain.pem --tls-key key.pem \
+      --public-url https://fl.example.org --admin-port 8443
   tributary-server doctor --data ./coordinator
   tributary-server backup --data ./coordinator --out ./backups/monday
   tributary-server check --data ./backups/monday

@@ -6,6 +6,7 @@ import { defineCommand } from 'citty';
 import closeWithGrace from 'close-with-grace';
 import { createApp } from '../app.ts';
 import { createLog } from '../log.ts';
+import { parseProxies } from '../transport/listen/proxies.ts';
 import { portOf, refuseUnknown, usage } from './usage.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -19,6 +20,18 @@ const ARGS = {
   port: { type: 'string', default: '8080', description: 'Port to listen on; 0 picks a free one' },
   host: { type: 'string', default: '127.0.0.1', description: 'Address to listen on' },
   'public-url': { type: 'string', description: 'URL that partners use, written into invites' },
+  'tls-cert': { type: 'string', valueHint: 'FILE', description: 'Certificate chain (PEM): speak TLS' },
+  'tls-key': { type: 'string', valueHint: 'FILE', description: 'Its private key (PEM), mode 600' },
+  'admin-port': {
+    type: 'string',
+    description: 'Serve people (tokens, partners, runs, models) on this port only, and nodes on the other',
+  },
+  'admin-host': { type: 'string', description: 'Address of --admin-port; 127.0.0.1 unless said otherwise' },
+  'trust-proxy': {
+    type: 'string',
+    valueHint: 'ADDRESSES',
+    description: 'Proxies whose X-Forwarded-For is believed: 10.0.0.5,192.168.7.0/24',
+  },
   'allow-insecure': {
     type: 'boolean',
     default: false,
@@ -47,23 +60,33 @@ export const start = defineCommand({
   async run({ args, rawArgs }) {
     refuseUnknown(rawArgs, ARGS);
     const port = portOf(args.port);
-    if (!LOOPBACK.has(args.host) && !args['allow-insecure'])
-      usage(
-        `--host ${args.host} is reachable by others, and this version speaks plain HTTP: add --allow-insecure and put a TLS-ending proxy in front.`,
-      );
+    const admin = adminOf(args['admin-port'], args['admin-host']);
+    const tls = tlsOf(args['tls-cert'], args['tls-key']);
+    const trusted = args['trust-proxy'];
+    for (const host of [args.host, admin?.host ?? '127.0.0.1'])
+      if (!LOOPBACK.has(host) && !tls && !args['allow-insecure'])
+        usage(
+          `${host} is reachable by others: give --tls-cert and --tls-key, or add --allow-insecure and put a TLS-ending proxy in front.`,
+        );
     const log = createLog(args['log-level']);
     const app = await createApp({
       folder: resolve(args.data),
       log,
       renewAdminToken: args['new-admin-token'],
+      tls,
+      split: admin !== undefined,
+      isProxy: trusted === undefined ? undefined : parseProxies(trusted),
     });
-    closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+    // Otherwise the signal ends the process: it is what tools that renew certificates send.
+    if (tls) process.on('SIGHUP', () => void app.reloadTls());
+    closeWithGrace({ delay: 10_000, logger: false, ...(tls && { skip: ['SIGHUP'] }) }, async ({ err }) => {
       if (err) log.fatal({ err }, 'unexpected fault');
       await app.close();
     });
-    const listening = await app.listen({ host: args.host, port, publicUrl: args['public-url'] });
+    const listening = await app.listen({ host: args.host, port, publicUrl: args['public-url'], admin });
     const facts = {
       url: listening.url,
+      ...(listening.adminUrl && { adminUrl: listening.adminUrl }),
       key: app.identity.id,
       fingerprint: fingerprint(nodeCrypto, app.identity.id),
       adminToken: app.adminToken,
@@ -74,8 +97,20 @@ export const start = defineCommand({
   },
 });
 
+function tlsOf(cert: string | undefined, key: string | undefined) {
+  if (cert === undefined && key === undefined) return undefined;
+  if (!cert || !key) return usage('--tls-cert and --tls-key go together: give both.');
+  return { cert: resolve(cert), key: resolve(key) };
+}
+
+function adminOf(port: string | undefined, host: string | undefined) {
+  if (port !== undefined) return { port: portOf(port, '--admin-port'), host: host ?? '127.0.0.1' };
+  return host === undefined ? undefined : usage('--admin-host needs --admin-port.');
+}
+
 interface Facts {
   readonly url: string;
+  readonly adminUrl?: string;
   readonly fingerprint: string;
   readonly adminToken: string | null;
   readonly startUp: readonly string[];
@@ -84,6 +119,7 @@ interface Facts {
 function describe(facts: Facts): string {
   const lines = [
     `Tributary coordinator ${SOFTWARE_VERSION}, listening on ${facts.url}`,
+    ...(facts.adminUrl ? [`People are served on ${facts.adminUrl}`] : []),
     `Key fingerprint: ${facts.fingerprint}`,
     ...facts.startUp,
   ];
@@ -92,7 +128,7 @@ function describe(facts: Facts): string {
       '',
       'The admin token is new, and shown this once; keep it like a password:',
       `  ${facts.adminToken}`,
-      `Next: tributary login ${facts.url}`,
+      `Next: tributary login ${facts.adminUrl ?? facts.url}`,
     );
   return `${lines.join('\n')}\n`;
 }

@@ -17,8 +17,8 @@ export function refuseUnknown(rawArgs: readonly string[], args: ArgsDef): void {
   }
 }
 
-export function portOf(text: string): number {
+export function portOf(text: string, option = '--port'): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  return usage(`--port is a number from 0 to 65535, not ${text}.`);
+  return usage(`${option} is a number from 0 to 65535, not ${text}.`);
 }

@@ -23,7 +23,7 @@ interface Log {
 export interface ConnectionLimits {
   readonly perAddress?: number;
   /** Addresses of proxies, behind which are many. */
-  readonly isProxy?: (address: string) => boolean;
+  readonly isProxy?: ((address: string) => boolean) | undefined;
 }
 
 export function limitConnections(server: Server, log: Log, options: ConnectionLimits = {}): void {

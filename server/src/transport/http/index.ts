@@ -39,13 +39,14 @@ export function httpOptions(log: FastifyBaseLogger) {
 }
 
 /** Before `registerRoutes`, and before `installAuth`: headers and errors also for what those refuse. */
-export function registerBasics(fastify: FastifyInstance): void {
+/** `isProxy`: behind whose address there are many. */
+export function registerBasics(fastify: FastifyInstance, isProxy?: (address: string) => boolean): void {
   fastify.addHook('onResponse', async (request, reply) => {
     const { method, url, caller } = request;
     const ms = Math.round(reply.elapsedTime);
     request.log.debug({ method, url, status: reply.statusCode, ms, caller: caller?.name }, 'answered');
   });
-  limitConnections(fastify.server, fastify.log);
+  limitConnections(fastify.server, fastify.log, { isProxy });
   installDrain(fastify);
   installErrors(fastify);
   installHeaders(fastify);
