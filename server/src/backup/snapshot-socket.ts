@@ -4,6 +4,7 @@
  * no network reaches it, as a route of the HTTP API would: a backup holds the key, which no token may bring out.
  */
 import { randomBytes } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { chmod, open, readdir, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +16,16 @@ const SOCKET = 'control.sock';
 const COPY = /^snapshot-[0-9a-f]{12}\.db(-journal)?$/;
 /** sun_path of Linux holds 108 bytes, of macOS 104, with the closing zero. */
 const MAX_PATH = 103;
+
+/** Where the socket can be reached: a path that is too long goes by way of the open folder (proc(5)), on Linux. */
+function reach(folder: string): { path: string; done(): void } | null {
+  const path = join(folder, SOCKET);
+  if (process.platform === 'win32') return null;
+  if (Buffer.byteLength(path) <= MAX_PATH) return { path, done: () => {} };
+  if (process.platform !== 'linux') return null;
+  const folderFd = openSync(folder, 'r');
+  return { path: `/proc/self/fd/${folderFd}/${SOCKET}`, done: () => closeSync(folderFd) };
+}
 
 export interface SnapshotSocket {
   close(): Promise<void>;
@@ -31,9 +42,9 @@ export interface OfferOptions {
 export async function offerSnapshots({ folder, copyTo, log }: OfferOptions): Promise<SnapshotSocket> {
   for (const name of await readdir(folder))
     if (name === SOCKET || COPY.test(name)) await rm(join(folder, name), { force: true });
-  const path = join(folder, SOCKET);
-  if (process.platform === 'win32' || Buffer.byteLength(path) > MAX_PATH) {
-    log.warn({ path }, 'no backup while running: the path of the data folder is too long for a socket');
+  const reached = reach(folder);
+  if (!reached) {
+    log.warn({ folder }, 'no backup while running: the path of the data folder is too long for a socket');
     return { close: async () => {} };
   }
   const sockets = new Set<Socket>();
@@ -66,12 +77,13 @@ export async function offerSnapshots({ folder, copyTo, log }: OfferOptions): Pro
     }
   }
 
-  await listen(server, path);
+  await listen(server, reached.path);
   server.unref();
   return {
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
+      reached.done();
       await last;
     },
   };
@@ -92,7 +104,9 @@ export interface TakenSnapshot {
 
 /** Null when no coordinator offers one. @throws what kept the coordinator from making it */
 export async function takeSnapshot(folder: string): Promise<TakenSnapshot | null> {
-  const socket = createConnection(join(folder, SOCKET));
+  const reached = reach(folder);
+  if (!reached) return null;
+  const socket = createConnection(reached.path);
   const line = await new Promise<string | null>((resolve) => {
     let text = '';
     socket.on('error', () => resolve(null));
@@ -102,6 +116,7 @@ export async function takeSnapshot(folder: string): Promise<TakenSnapshot | null
       if (text.endsWith('\n')) resolve(text);
     });
   });
+  reached.done();
   if (line === null) return null;
   const { name, problem } = JSON.parse(line) as { name?: string; problem?: Problem };
   if (name !== undefined && COPY.test(name))

@@ -9,6 +9,7 @@ import { createLog } from '../log.ts';
 import { hash } from '../storage/fixtures.ts';
 import { openDatabase } from '../storage/sqlite/open.ts';
 import { writeDataFolder } from './fixture.ts';
+import { writeBackup } from './write.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'tributary-start-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -87,4 +88,17 @@ it('goes on without the open attempt where the journal is damaged, and tells why
   });
   // Said once.
   await withApp(folder, (app) => expect(app.startUp).toEqual([]));
+});
+
+it('gives a backup away while it runs, also where its path is too long for a socket', async () => {
+  for (const name of ['short', 'long'.repeat(40)]) {
+    const folder = join(home, name);
+    cpSync(sound, folder, { recursive: true });
+    await withApp(folder, async () => {
+      expect(await writeBackup(folder, join(home, `backup-${name}`))).toMatchObject({
+        live: true,
+        models: 3,
+      });
+    });
+  }
 });
