@@ -1,0 +1,243 @@
+/** What must be true whatever goes wrong, watched from outside: what is said, what is on disk, what is published. */
+import type { LedgerRecord, SessionEvent } from '@tributary/client-sdk';
+import {
+  type Announcement,
+  type ClientMessage,
+  canonicalJson,
+  hashStatement,
+  type ServerMessage,
+} from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
+import type { Commit, RunState } from '@tributary/server/parts';
+import type { Disk } from './disk.ts';
+import { type Masked, verifyRound } from './verify-round.ts';
+import type { Setting } from './world.ts';
+
+export interface Violation {
+  readonly invariant: string;
+  readonly detail: string;
+}
+
+export interface KnownAttempt {
+  readonly id: string;
+  readonly announcement: Announcement;
+  readonly announced: number;
+  /** Canonical JSON of the only list of each kind. */
+  readonly lists: Map<'roster' | 'cohort' | 'survivors', string>;
+  /** Member to the hash of its one vector. */
+  readonly vectors: Map<string, string>;
+  readonly acknowledged: Set<string>;
+  readonly left: Set<string>;
+  /** Nodes whose deals left, who revealed shares, who signed that they never will. */
+  readonly dealt: Set<number>;
+  readonly revealed: Set<number>;
+  readonly abandoned: Set<number>;
+  /** `node/member` to the kind of share. */
+  readonly shares: Map<string, 'seed' | 'mask key'>;
+}
+
+export interface Oracle {
+  readonly violations: readonly Violation[];
+  readonly attempts: ReadonlyMap<string, KnownAttempt>;
+  violation(invariant: string, detail: string): void;
+  committed(commit: Commit): void;
+  recovered(states: readonly RunState[]): void;
+  acknowledged(attempt: string, member: string, sha256: string): void;
+  /** The coordinator sends. */
+  said(message: ServerMessage): void;
+  /** A node sends. `records` are those on its disk. */
+  emitted(node: number, message: ClientMessage, records: readonly LedgerRecord[]): void;
+  /** The first byte is about to leave. */
+  uploading(node: number, attempt: string, sha256: string, records: readonly LedgerRecord[]): void;
+  masked(sha256: string, bare: Uint32Array, members: number): void;
+  event(node: number, event: SessionEvent): void;
+  restarted(node: number): void;
+  /** Last restart of a node, 0 if there was none. */
+  lastRestart(node: number): number;
+}
+
+export function createOracle(setting: Setting, disk: Disk, now: () => number): Oracle {
+  const violations: Violation[] = [];
+  const attempts = new Map<string, KnownAttempt>();
+  const byNumber = new Map<string, string>();
+  const masked = new Map<string, Masked>();
+  const restarts = new Map<number, number>();
+  const counted = new Set<string>();
+  let newest = { round: 0, attempt: 0 };
+
+  const violation = (invariant: string, detail: string): void => {
+    violations.push({ invariant, detail });
+  };
+  const known = (id: string): KnownAttempt | undefined => attempts.get(id);
+
+  function announced(announcement: Announcement): void {
+    const id = hashStatement(nodeCrypto, 'announcement', announcement);
+    const { run, round, attempt } = announcement;
+    const number = `${run}/${round}/${attempt}`;
+    const before = byNumber.get(number);
+    if (before === id) return;
+    if (before) violation('attempt numbers', `attempt ${number} is announced in two ways`);
+    if (round < newest.round || (round === newest.round && attempt <= newest.attempt))
+      violation('attempt numbers', `${number} comes after ${newest.round}/${newest.attempt}`);
+    newest = { round, attempt };
+    byNumber.set(number, id);
+    attempts.set(id, {
+      ...{ id, announcement, announced: now() },
+      ...{ lists: new Map(), vectors: new Map(), shares: new Map() },
+      ...{ acknowledged: new Set(), left: new Set() },
+      ...{ dealt: new Set(), revealed: new Set(), abandoned: new Set() },
+    });
+  }
+
+  function listed(id: string, kind: 'roster' | 'cohort' | 'survivors', list: unknown): void {
+    const text = canonicalJson(list);
+    const attempt = known(id);
+    if (!attempt) {
+      violation('lists', `${kind} of ${id}, which was never announced`);
+      return;
+    }
+    const before = attempt.lists.get(kind);
+    if (before !== undefined && before !== text) violation('one list', `a second ${kind} of attempt ${id}`);
+    attempt.lists.set(kind, text);
+  }
+
+  return {
+    violations,
+    attempts,
+    violation,
+    lastRestart: (node) => restarts.get(node) ?? 0,
+    committed(commit) {
+      for (const row of commit.rounds ?? []) {
+        const faults = verifyRound({ setting, disk, row, attempts, masked, counted });
+        for (const fault of faults) violation('published', `round ${row.round}: ${fault}`);
+      }
+    },
+    recovered(states) {
+      const [state] = states;
+      if (!state) return;
+      const last = disk.rounds.at(-1);
+      const { round, transcript, model } = state.head;
+      if (
+        round !== disk.rounds.length ||
+        (last && (last.record.model !== model || last.record.transcript !== transcript))
+      )
+        violation(
+          'history',
+          `recovered at round ${round} with ${model}, ${disk.rounds.length} are published`,
+        );
+    },
+    acknowledged(id, member, sha256) {
+      const attempt = known(id);
+      const row = disk.updates.find((update) => update.attempt === id && update.member === member);
+      const over = disk.voids.some(({ round, attempt: number }) => {
+        const { announcement } = attempt!;
+        return round === announcement.round && number === announcement.attempt;
+      });
+      const published = disk.rounds.some(({ round }) => round === attempt?.announcement.round);
+      if (row?.sha256 !== sha256 && !over && !published)
+        violation('acknowledged', `the update of ${member} has no row`);
+      if (!disk.spool.has(`${id}/${member}`) && !over && !published)
+        violation('acknowledged', `the update of ${member} is not on disk`);
+      attempt?.acknowledged.add(member);
+    },
+    said(message) {
+      switch (message.type) {
+        case 'announce':
+          announced(message.announcement);
+          return;
+        case 'roster':
+          listed(message.attempt, 'roster', message.roster);
+          return;
+        case 'cohort':
+          listed(message.attempt, 'cohort', message.cohort);
+          return;
+        case 'survivors':
+          listed(message.attempt, 'survivors', message.survivors);
+          return;
+        case 'published': {
+          const row = disk.rounds[message.round - 1];
+          if (row?.record.model !== message.model || row.record.transcript !== message.transcript)
+            violation('history', `round ${message.round} is told and not on disk`);
+          return;
+        }
+        case 'abandoned':
+        case 'refused':
+          if (message.code === 'internal') violation('internal', `${message.type}: ${message.reason}`);
+          return;
+      }
+    },
+    emitted(node, message, records) {
+      if (!('attempt' in message)) return;
+      const attempt = known(message.attempt);
+      if (!attempt) {
+        violation('lists', `${message.type} of an attempt that was never announced`);
+        return;
+      }
+      const fault = (invariant: string, what: string) =>
+        violation(
+          invariant,
+          `node ${node}, ${attempt.announcement.round}/${attempt.announcement.attempt}: ${what}`,
+        );
+      switch (message.type) {
+        case 'advert':
+          if (!records.some((record) => record.type === 'announced' && record.id === attempt.id))
+            fault('ledger', 'answers an announcement that its ledger does not hold');
+          return;
+        case 'shares':
+          attempt.dealt.add(node);
+          return;
+        case 'leave':
+          attempt.left.add(setting.nodes[node]!.id);
+          if (message.code === 'internal') fault('internal', message.reason);
+          return;
+        case 'abandon':
+          attempt.abandoned.add(node);
+          if (attempt.revealed.has(node)) fault('abandoned', 'abandons what it has revealed shares of');
+          return;
+        case 'unmask': {
+          attempt.revealed.add(node);
+          if (attempt.abandoned.has(node)) fault('abandoned', 'reveals shares of what it has abandoned');
+          const { seeds, maskKeys } = message.shares;
+          const given = [
+            ...seeds.map(({ of }) => [of, 'seed'] as const),
+            ...maskKeys.map(({ of }) => [of, 'mask key'] as const),
+          ];
+          for (const [of, kind] of given) {
+            const before = attempt.shares.get(`${node}/${of}`);
+            if (before && before !== kind) fault('both shares', `reveals ${before} and ${kind} of ${of}`);
+            attempt.shares.set(`${node}/${of}`, kind);
+          }
+        }
+      }
+    },
+    uploading(node, id, sha256, records) {
+      const member = setting.nodes[node]!.id;
+      const attempt = known(id);
+      if (!attempt) {
+        violation('lists', 'a vector for an attempt that was never announced');
+        return;
+      }
+      const before = attempt.vectors.get(member);
+      if (before && before !== sha256) violation('one vector', `node ${node}: two vectors in attempt ${id}`);
+      attempt.vectors.set(member, sha256);
+      if (!records.some((r) => r.type === 'vector-sent' && r.id === id && r.sha256 === sha256))
+        violation('ledger', `node ${node}: a vector leaves that its ledger does not hold`);
+      for (const other of attempts.values()) {
+        if (other === attempt || !other.vectors.has(member)) continue;
+        if (other.announcement.weights !== attempt.announcement.weights) continue;
+        if (!records.some((r) => r.type === 'certified' && r.id === other.id))
+          violation('one vector', `node ${node}: a second vector on the same weights, without a certificate`);
+      }
+    },
+    masked(sha256, bare, members) {
+      masked.set(sha256, { bare, members });
+    },
+    event(node, event) {
+      if ('code' in event && event.code === 'internal')
+        violation('internal', `node ${node}: ${JSON.stringify(event)}`);
+    },
+    restarted(node) {
+      restarts.set(node, now());
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/** A run may wait for ever for one reason only: partners sit out, and too few are left who can certify that they need not. */
+import type { RunState } from '@tributary/server/parts';
+import type { World } from './world.ts';
+
+/** @returns null where the run could go on */
+export function waitsForGood({ nodes, oracle }: World, state: RunState): string | null {
+  const { voided = [], plan, stage } = state;
+  if (stage.kind !== 'gathering') return null;
+  const out = new Set<string>();
+  for (const { attempt, members, signatures, quorum, sent } of voided) {
+    if (Object.keys(signatures).length >= quorum) continue;
+    const known = oracle.attempts.get(attempt);
+    if (!known) continue;
+    // Secrets of an attempt die with the process; who has revealed a share may not sign.
+    const able = members.filter((member) => {
+      const node = nodes.findIndex(({ id }) => id === member);
+      return (
+        known.dealt.has(node) && !known.revealed.has(node) && oracle.lastRestart(node) <= known.announced
+      );
+    });
+    if (able.length >= quorum) return null;
+    for (const member of [...sent, ...known.vectors.keys()]) out.add(member);
+  }
+  return nodes.length - out.size < plan.cohort.min ? 'waits: too few can certify' : null;
+}
