@@ -162,7 +162,7 @@ export const ERRORS = {
     http: 409,
     close: 4409,
     retryable: true,
-    remedy: 'Ask how much of the update is there, and send the rest; nodes do so by themselves.',
+    remedy: 'Ask how much is there and send the rest, as nodes do; `tributary doctor` tests the way.',
   },
   'hash-mismatch': {
     http: 422,

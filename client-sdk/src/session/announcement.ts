@@ -20,6 +20,9 @@ import { type Effect, emit, placeOf, type SessionContext, type Step, send } from
 import { type AttemptRecord, type LedgerView, noted, requireNewer, whySitOut } from './ledger.ts';
 import { type KnownRun, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
+/** Refused announcements that are written down: a coordinator must not fill this node's disk by asking for ever. */
+const REFUSALS = 1000;
+
 export function announce(
   state: SessionState,
   message: ServerMessageOf<'announce'>,
@@ -52,12 +55,14 @@ export function announce(
     ];
     // What another signed is no deed of this coordinator.
     if (code === 'bad-signature' || code === 'wrong-coordinator') return { state: declines, effects };
+    if (declines.refusals >= REFUSALS) return { state: declines, effects };
     const record: AttemptRecord = {
       type: 'refused',
       ...{ time: now, run, round, attempt, epoch, id, code, reason },
     };
     effects.push({ type: 'append', record });
-    return { state: { ...declines, ledger: noted(declines.ledger, record) }, effects };
+    const refusals = declines.refusals + 1;
+    return { state: { ...declines, refusals, ledger: noted(declines.ledger, record) }, effects };
   }
 }
 

@@ -12,8 +12,9 @@ import { dropAttempt, leave } from './attempt.ts';
 import { type Effect, emit, type SessionContext, type Step, send } from './io.ts';
 import { type Answer, type KnownRun, type SessionState, withEntry } from './state.ts';
 
-/** A coordinator cannot fill this node's memory: the oldest run without a live attempt makes room. */
+/** A coordinator cannot fill this node's memory: the oldest runs without a live attempt make room. */
 const KNOWN_RUNS = 1000;
+const KNOWN_BYTES = 64 * 1024 * 1024;
 
 /** Answered every time, because the answer before may have got lost with its connection. */
 export function propose(
@@ -44,8 +45,8 @@ export function propose(
     };
   }
   const { answer, effects } = answerTo(run, hashes.plan, verdict);
-  const known: KnownRun = { plan, hashes, answer };
-  const next = { ...state, runs: withEntry(withRoom(state), run, known) };
+  const known: KnownRun = { plan, hashes, answer, bytes: JSON.stringify(plan).length };
+  const next = { ...state, runs: withEntry(withRoom(state, known.bytes), run, known) };
   if (before?.hashes.plan === hashes.plan && sameAnswer(before.answer, answer))
     return { state: next, effects: effects.filter(({ type }) => type === 'send') };
   const event = emit({
@@ -135,10 +136,18 @@ export function runEnded(state: SessionState, message: ServerMessageOf<'run-ende
   };
 }
 
-function withRoom({ runs, attempts }: SessionState): ReadonlyMap<string, KnownRun> {
-  if (runs.size < KNOWN_RUNS) return runs;
-  const oldest = [...runs.keys()].find((run) => !attempts.has(run));
-  return oldest === undefined ? runs : withEntry(runs, oldest, undefined);
+function withRoom({ runs, attempts }: SessionState, needed: number): ReadonlyMap<string, KnownRun> {
+  let total = needed;
+  for (const { bytes } of runs.values()) total += bytes;
+  if (runs.size < KNOWN_RUNS && total <= KNOWN_BYTES) return runs;
+  const left = new Map(runs);
+  for (const [run, { bytes }] of runs) {
+    if (left.size < KNOWN_RUNS && total <= KNOWN_BYTES) break;
+    if (attempts.has(run)) continue;
+    left.delete(run);
+    total -= bytes;
+  }
+  return left;
 }
 
 function isRolledBack({ answer }: KnownRun): boolean {

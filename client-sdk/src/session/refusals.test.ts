@@ -105,9 +105,31 @@ describe('proposals', () => {
     for (let i = 0; i < 1100; i++) node.receive({ type: 'proposal', run: `run-${i}`, plan });
     expect(node.state.runs.size).toBe(1000);
   });
+
+  test('nor does a flood of large ones', () => {
+    const node = nodeWith();
+    const description = 'x'.repeat(1000);
+    const columns = Array.from({ length: 900 }, (_, i) => ({
+      name: `${i}-${description}`,
+      transform: { kind: 'none' },
+    }));
+    const large = { ...plan, model: { topology: { class_name: 'Sequential', config: { note: columns } } } };
+    for (let i = 0; i < 100; i++) node.receive({ type: 'proposal', run: `run-${i}`, plan: large });
+    const held = [...node.state.runs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(held).toBeGreaterThan(10 * 1024 * 1024);
+    expect(held).toBeLessThan(64 * 1024 * 1024);
+    expect(node.state.runs.has('run-99')).toBe(true);
+  });
 });
 
 describe('announcements', () => {
+  test('refused without end do not fill the disk', () => {
+    const node = consented();
+    for (let i = 0; i < 1100; i++) node.receive(announceMessage({ run: `unknown-${i}` }));
+    expect(kindsOf(node.effects).filter((kind) => kind === 'append refused')).toHaveLength(1000);
+    expect(kindsOf(node.effects).filter((kind) => kind === 'send leave')).toHaveLength(1100);
+  });
+
   test('signed by somebody else, or in somebody else’s name', () => {
     const mallory = identityFromSeed(nodeCrypto, new Uint8Array(32).fill(9));
     expectRefused(consented(), announceMessage({}, plan, mallory), 'wrong-coordinator', /pinned is/);

@@ -24,6 +24,8 @@ export interface KnownRun {
   readonly plan: Plan;
   readonly hashes: PlanHashes;
   readonly answer: Answer;
+  /** Of the plan as JSON. */
+  readonly bytes: number;
 }
 
 export interface LiveAttempt {
@@ -58,6 +60,8 @@ export interface SessionState {
   readonly runs: ReadonlyMap<string, KnownRun>;
   /** By run: one at a time in each. */
   readonly attempts: ReadonlyMap<string, LiveAttempt>;
+  /** Announcements that were refused since the start, as far as the ledger tells of them. */
+  readonly refusals: number;
   /** Attempts that were left before any share of theirs was revealed, by id, newest last: what may be signed of them. */
   readonly renounced: ReadonlyMap<string, Abandonment>;
   /** By run and round (`evaluationKey`); evaluator nodes only. */
@@ -71,6 +75,7 @@ export function createSession(
 ): SessionState {
   return {
     ...{ ledger, approvals, pinned },
+    refusals: 0,
     ...{ runs: new Map(), attempts: new Map(), renounced: new Map(), evaluations: new Map() },
   };
 }
