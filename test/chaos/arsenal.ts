@@ -14,7 +14,7 @@ const SETTING_UP = [
   /^node\.identity\./,
   /^node\.enrol\./,
   /^node\.members\./,
-  /^node\.enrolment\./,
+  /^node\.coordinator\./,
 ] as const;
 
 export type Stage = 'setting-up' | 'running';

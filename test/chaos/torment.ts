@@ -26,7 +26,8 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
     [0.6, () => freeze('node frozen', dice.pick(nodes), PATIENCE + dice.between(0.3, 1))],
     [0.3, () => freeze('coordinator frozen', coordinator, PATIENCE + dice.between(0.3, 1))],
     [0.5, () => network('cut', (proxy) => proxy.cut())],
-    [1, breakUpload],
+    [1, breakTransfers],
+    [0.5, partition],
     [0.5, () => network('reset', (proxy) => proxy.reset())],
     [0.5, () => disturb('latency', { latencyMs: dice.between(50, 400) })],
     [0.5, () => disturb('throttle', { bytesPerSecond: dice.between(50_000, 500_000) })],
@@ -57,18 +58,22 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
     act(dice.pick(proxies));
   }
 
-  /** A slow upload that breaks off in the middle. */
-  function breakUpload(): void {
-    network('slow, then cut', (proxy) => {
-      proxy.set({ bytesPerSecond: dice.between(50_000, 200_000) });
-      setTimeout(
-        () => {
-          proxy.reset();
-          heal(proxy);
-        },
-        dice.between(500, 2500),
-      ).unref();
-    });
+  /** Half of the nodes are out of reach until the attempt is given up: those who have sent a vector may certify that. */
+  function partition(): void {
+    tally.fault('partition');
+    const half = proxies.filter((_, i) => i % 2 === 0);
+    for (const proxy of half) proxy.set({ blackhole: true });
+    setTimeout(() => half.forEach(heal), 1000 * (PATIENCE + dice.between(0.5, 2))).unref();
+  }
+
+  /** Slow transfers that break off in the middle. */
+  function breakTransfers(): void {
+    tally.fault('slow, then reset');
+    const [bytesPerSecond, wait] = [dice.between(150_000, 400_000), dice.between(1000, 4000)];
+    for (const proxy of proxies.filter(() => dice.chance(0.5))) {
+      proxy.set({ bytesPerSecond });
+      setTimeout(() => mend(proxy), wait).unref();
+    }
   }
 
   /** For a while, and longer than patience now and then. */
@@ -96,4 +101,9 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
 /** What was swallowed meanwhile never comes: the connection is gone with it. */
 function heal(proxy: FaultProxy): void {
   proxy.set({ latencyMs: 0, bytesPerSecond: 0, blackhole: false });
+}
+
+function mend(proxy: FaultProxy): void {
+  proxy.reset();
+  heal(proxy);
 }

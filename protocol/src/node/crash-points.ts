@@ -51,7 +51,7 @@ export const COORDINATOR_CRASH_POINTS = [
 ] as const;
 
 /** Files of a node's state folder, without `.json`. */
-const NODE_FILES = ['identity', 'enrolment', 'members', 'approvals'] as const;
+const NODE_FILES = ['identity', 'coordinator', 'members', 'approvals'] as const;
 export type NodeFile = (typeof NODE_FILES)[number];
 const RECORDS = ['started', 'announced', 'vector-sent', 'certified', 'published', 'refused'] as const;
 const SENT = ['instance', 'consent', 'advert', 'shares', 'agree', 'unmask', 'leave', 'abandon'] as const;
