@@ -36,6 +36,8 @@ export interface RawSession {
   readonly channel: Channel;
   /** All messages so far that nobody has taken. */
   next<T extends ServerMessage['type']>(type: T): Promise<Extract<ServerMessage, { type: T }>>;
+  /** Those that are here now, none waited for; all others are forgotten. */
+  taken<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }>[];
   send(message: ClientMessage | object): void;
   put(path: string, body: Uint8Array, digest?: string): Promise<number>;
   get(path: string): Promise<{ status: number; bytes: number }>;
@@ -77,6 +79,7 @@ export async function openSession(url: string, identity: Identity, coordinator: 
         await new Promise<void>((resolve) => wakers.add(resolve));
       }
     },
+    taken: (type) => inbox.splice(0).filter((message) => message.type === type) as never,
     send: (message) => socket.send(channel.seal(message)),
     async put(path, body, digest = createHash('sha256').update(body).digest('hex')) {
       const headers = {

@@ -41,6 +41,8 @@ function toTributary(thrown: unknown, request: FastifyRequest): TributaryError {
     const field = validation[0].instancePath.slice(1).replaceAll('/', '.') || 'the whole';
     return new TributaryError('malformed', `request: ${field} ${validation[0].message ?? 'does not fit'}.`);
   }
+  if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')
+    return new TributaryError('malformed', 'request: the connection broke off.');
   if (statusCode === 413)
     return new TributaryError(
       'too-large',
