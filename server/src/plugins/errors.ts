@@ -64,5 +64,7 @@ function drain(request: FastifyRequest): void {
   timer.unref();
   raw.once('close', () => clearTimeout(timer)).once('end', () => clearTimeout(timer));
   raw.on('error', () => {});
+  // Nobody reads what it is copied to.
+  raw.unpipe();
   raw.resume();
 }

@@ -91,6 +91,18 @@ it('does not wait for a body that trickles in', async () => {
   expect(problem(text).code).toBe('timed-out');
 });
 
+it('outlives a body that is refused for its length, and never comes', async () => {
+  const { socket } = await raw(
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n{',
+  );
+  const [answer] = await once(socket, 'data');
+  expect(String(answer)).toMatch(/^HTTP\/1.1 413 /);
+  // Longer than a body may take: an error that nobody listens for would end the process.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect((await get()).statusCode).toBe(200);
+  socket.destroy();
+});
+
 it('takes bodies in pieces, and does not leave one waiting whose sender went away', async () => {
   const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n';
   const { socket, answer } = await raw(`${head}Content-Length: 7\r\n\r\n{"a"`);

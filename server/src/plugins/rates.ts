@@ -72,6 +72,8 @@ function hurried(payload: Readable, ms: number): Readable {
   const copy = new PassThrough();
   const late = () => copy.destroy(new TributaryError('timed-out', `No whole body within ${ms / 1000} s.`));
   const timer = setTimeout(late, ms).unref();
+  // A request that is refused for its headers leaves nobody who listens.
+  copy.on('error', () => {});
   copy.once('close', () => {
     clearTimeout(timer);
     payload.unpipe(copy);
