@@ -72,7 +72,11 @@ export function createCoordinatorProcess(world: World, disk: Disk): CoordinatorP
           world.trace(`coordinator does not start: ${asTributaryError(error).message}`);
           if (asTributaryError(error).code !== 'storage-failed')
             world.oracle.violation('start', String(error));
-          world.timeline.after(1000, () => born.alive && this.start());
+          world.timeline.after(1000, () => {
+            if (!born.alive) return;
+            this.stop();
+            this.start();
+          });
         },
       );
     },

@@ -1,7 +1,7 @@
 /**
  * Sessions between nodes and the coordinator. Frames keep their order as on one TCP connection, unless a fault says
- * otherwise: then a frame is lost (and the session breaks a little later, as the counter of the sealed channel has it),
- * doubled, late or overtaken, which the machines on both sides must bear though the channel would not let it through.
+ * otherwise: then a frame is lost or overtaken (and the session breaks a little later, as the counter of the sealed
+ * channel has it), doubled or late, which the machines on both sides must bear though the channel would not let it through.
  */
 import type { ClientMessage, ServerMessage } from '@tributary/protocol';
 import type { Dice } from './dice.ts';
@@ -120,6 +120,7 @@ export function createNetwork({ timeline, dice, faults, handlers }: NetworkDeps)
           deliver(session, way, text, inOrder);
           return deliver(session, way, text, now + latency + fault.ms);
         case 'reorder':
+          timeline.after(2 * fault.ms, () => end(session, 'soon'));
           return deliver(session, way, text, now + latency + fault.ms);
         case 'delay':
           session.last[way] = inOrder + fault.ms;

@@ -117,7 +117,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const [run] = disk.runs.values();
     const finished = run?.status === 'done' || run?.status === 'failed';
     if (finished && coordinator.current()) ended ||= timeline.now();
-    return ended > 0 && timeline.now() > ended + AFTERMATH_MS;
+    return ended > 0 && timeline.now() > ended + AFTERMATH_MS && coordinator.current() !== null;
   };
   await timeline.run(over, START + FAULTY_MS + RECOVERY_MS);
   process.off('unhandledRejection', onRejection);
