@@ -48,14 +48,13 @@ const HONEST_MS = 15_000;
 export async function fuzz(options: FuzzOptions, progress: (text: string) => void): Promise<FuzzReport> {
   const { seed } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tributary-fuzz-'));
-  const begun = Date.now();
   const findings: Finding[] = [];
   const played: Record<string, number> = {};
   const find = (target: string, what: string, input: Json = null) => {
     if (findings.length < MOST_FINDINGS) findings.push({ target, what, input, seed });
   };
   const own = watchOwnProcess((what) => find('this process', what));
-  const house = await openHouse(folder);
+  const house = await openHouse(folder, options.cases < 1000 ? 'few' : 'many');
   const round = await roundTarget(folder);
   const targets: Target[] = [
     decoderTarget(folder),
@@ -83,6 +82,7 @@ export async function fuzz(options: FuzzOptions, progress: (text: string) => voi
     find(target.name, what, least);
   }
 
+  const begun = Date.now();
   try {
     await house.control.another(HONEST_MS);
     for (const { target: name, input } of readCorpus()) {

@@ -27,7 +27,7 @@ import { type Control, startControl } from './control.ts';
 
 const SCRIPT = fileURLToPath(new URL('../bin/tributary-server.js', import.meta.resolve('@tributary/server')));
 /** Each may open two sessions a second; a fuzzer wants more. */
-const MALLORIES = 24;
+const MALLORIES = { few: 8, many: 24 };
 const KEEPERS = 3;
 
 export interface Measure {
@@ -55,7 +55,7 @@ export interface House {
   close(): Promise<void>;
 }
 
-export async function openHouse(folder: string): Promise<House> {
+export async function openHouse(folder: string, size: keyof typeof MALLORIES): Promise<House> {
   const faults: string[] = [];
   const { child, facts: started } = await spawnCoordinator(join(folder, 'coordinator'), faults);
   const { url, key, adminToken: token } = started;
@@ -63,7 +63,7 @@ export async function openHouse(folder: string): Promise<House> {
   const enrol = (name: string) => enrolOne(api, url, key, name);
   const control = await startControl(api, { url, key }, enrol);
   const mallories: Identity[] = [];
-  for (let i = 0; i < MALLORIES; i++) mallories.push(await enrol(`mallory-${i}`));
+  for (let i = 0; i < MALLORIES[size]; i++) mallories.push(await enrol(`mallory-${i}`));
   const keepers: RawSession[] = [];
   const bait = { run: '', plan: '', attempt: '0'.repeat(64), seed: 0 };
   for (const identity of mallories.slice(0, KEEPERS)) {
