@@ -76,6 +76,25 @@ it('an evaluator reports the metrics of the plan, once: it can neither fill the 
   await coordinator.call('POST', `/v1/runs/${id}/cancel`);
 });
 
+it('a partner that is suspended in an attempt is out of it at once, uploads nothing, and the others go on', async () => {
+  const { id, plan } = await coordinator.startRun(testPlan({ cohort: { min: 3 } }));
+  for (const session of sessions) session.send({ type: 'consent', run: id, plan });
+  const { announcement } = await until(sessions[0]!, 'announce', ({ announcement: { run } }) => run === id);
+  const attempt = hashStatement(nodeCrypto, 'announcement', announcement);
+  const mallory = sessions[3]!;
+  expect((await coordinator.call('POST', '/v1/partners/mallory/suspend')).status).toBe(200);
+  expect(await mallory.closed).toMatchObject({ code: 4403 });
+  expect(await mallory.put(`/v1/updates/${attempt}`, new Uint8Array(10))).toBe(401);
+  await expect(
+    openSession(coordinator.url, identities[3]!, coordinator.app.identity.id),
+  ).rejects.toMatchObject({ code: 4403 });
+  const { current, consents } = await coordinator.show(id);
+  expect(current?.partners.filter(({ state }) => state !== 'left')).toHaveLength(3);
+  expect(consents.find(({ name }) => name === 'mallory')?.answer ?? 'none').toBe('none');
+  expect((await coordinator.call('DELETE', '/v1/partners/mallory')).status).toBe(204);
+  await coordinator.call('POST', `/v1/runs/${id}/cancel`);
+});
+
 /** The next message of that type that is meant; others, of attempts before, are passed over. */
 async function until<T extends ServerMessage['type']>(
   session: RawSession,

@@ -144,4 +144,22 @@ describe('partners, by hand', { timeout: 120_000 }, () => {
     expect(code).toBe(3);
     expect(err).toMatch(/suspended/);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'leave nothing that another user could read, nor does the coordinator',
+    async () => {
+      const folders = ['coordinator', ...PARTNERS.map((name) => `digits/${name}/state`)];
+      const open: string[] = [];
+      for (const folder of folders) {
+        const root = join(programs.folder, folder);
+        const entries = await readdir(root, { recursive: true });
+        expect(entries.length).toBeGreaterThan(3);
+        for (const path of ['.', ...entries]) {
+          const { mode } = await stat(join(root, path));
+          if ((mode & 0o077) !== 0) open.push(`${folder}/${path} ${(mode & 0o777).toString(8)}`);
+        }
+      }
+      expect(open).toEqual([]);
+    },
+  );
 });

@@ -32,6 +32,8 @@ export interface ApiClient {
   invite(request: InviteRequest): Promise<InviteResponse>;
   partners(): Promise<Partner[]>;
   setPartnerStatus(name: string, action: 'suspend' | 'resume'): Promise<Partner>;
+  /** For good: its key counts no longer, its name is free. */
+  removePartner(name: string): Promise<void>;
   tokens(): Promise<TokenSummary[]>;
   /** The only time that the token is shown. */
   createToken(name: string, role: PersonRole): Promise<TokenCreated>;
@@ -76,6 +78,9 @@ export function createApiClient(options: HttpOptions): ApiClient {
     invite: (request) => call('POST', at('partners', 'invites'), InviteResponse, request),
     partners: () => call('GET', at('partners'), Type.Array(Partner)),
     setPartnerStatus: (name, action) => call('POST', at('partners', name, action), Partner),
+    async removePartner(name) {
+      await http.send('DELETE', at('partners', name));
+    },
     tokens: () => call('GET', at('tokens'), Type.Array(TokenSummary)),
     createToken: (name, role) => call('POST', at('tokens'), TokenCreated, { name, role }),
     async revokeToken(name) {

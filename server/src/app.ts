@@ -149,7 +149,10 @@ async function assemble(
     publicUrl: () => publicUrl,
     connected: sessions.has,
     engineOf: engines.of,
-    onSuspended: (key) => sessions.close(key, new TributaryError('forbidden', 'This partner was suspended.')),
+    async onRevoked(key, why) {
+      sessions.close(key, new TributaryError('forbidden', `This partner was ${why}.`));
+      await coordinator.revoked(key, why);
+    },
   });
   const people = createPeople({ store, models: modelCache, epoch, coordinator });
 

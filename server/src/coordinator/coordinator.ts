@@ -14,7 +14,13 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import * as secagg from '@tributary/protocol/secagg';
 import type { Logger } from 'pino';
 import type { Aggregation } from '../aggregation/index.ts';
-import { openAttemptOf, type RoundInput, requireAwaitedUpdate, resendTo } from '../round/index.ts';
+import {
+  openAttemptOf,
+  type Revocation,
+  type RoundInput,
+  requireAwaitedUpdate,
+  resendTo,
+} from '../round/index.ts';
 import type { Blobs, PartnerRow, Spool, Store } from '../storage/ports.ts';
 import type { Sessions } from '../transport/ws/sessions.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -57,6 +63,8 @@ export interface Coordinator {
   useSessions(sessions: Pick<Sessions, 'send' | 'broadcast' | 'has'>): void;
   connected(member: PartnerRow): Promise<void>;
   disconnected(key: string): void;
+  /** Out of every open attempt at once, and asked nothing any more. Durable when it resolves. */
+  revoked(key: string, why: Revocation): Promise<void>;
   message(member: string, message: Exclude<ClientMessage, { type: 'instance' }>): Promise<void>;
   /** Bytes that the update of this member has, if the coordinator is waiting for it. @throws wrong-attempt, wrong-phase, late */
   expectUpdate(attempt: string, member: string): { bytes: number };
@@ -165,6 +173,11 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       partners.delete(key);
       evaluations.disconnected(key);
       for (const run of runs.values()) if (run.state.stage.kind === 'gathering') settle(run);
+    },
+    async revoked(key, why) {
+      partners.delete(key);
+      for (const run of runs.values())
+        if (run.state.stage.kind !== 'ended') await submit(run, { type: 'revoked', member: key, why });
     },
     async message(member, message) {
       switch (message.type) {

@@ -2,7 +2,7 @@
 import { type Crypto, type Identity, isOver } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
-import { openAttemptOf } from '../round/index.ts';
+import { openAttemptOf, type RunState } from '../round/index.ts';
 import { type BlobFolder, hashOf } from '../storage/blobs.ts';
 import type { Spool, Store } from '../storage/ports.ts';
 import type { Clock } from './clock.ts';
@@ -32,11 +32,17 @@ export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
   const { isSound = onDisk } = deps;
   const recovered = await recoverRuns({ ...deps, note: startUp.note });
   crashPoint('coordinator.recovered');
+  const active = new Set(
+    (await deps.store.partners()).flatMap(({ status, key }) => (status === 'active' ? [key] : [])),
+  );
   for (const run of recovered) {
     const { model } = run.state.head;
     const sound = await isSound(model);
     await coordinator.resume(run);
     crashPoint('coordinator.resumed');
+    // The crash may have come between the partner's row and the run's journal.
+    for (const member of membersOf(run.state))
+      if (!active.has(member)) await coordinator.submit(run, { type: 'revoked', member, why: 'suspended' });
     // No attempt can succeed: twenty would be opened and lost before the run failed.
     if (sound || isOver(run.state.status) || run.state.head.model !== model) continue;
     await coordinator.submit(run, {
@@ -52,4 +58,9 @@ export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
   startUp.removed({ spools: over.length, models: (await deps.collect()).length });
   const found = startUp.lines();
   if (found.length > 0) log.warn({ found }, `start-up: ${found.join(' ')}`);
+}
+
+function membersOf({ stage, answers }: RunState): Set<string> {
+  const invited = stage.kind === 'attempt' || stage.kind === 'summing' ? Object.keys(stage.open.names) : [];
+  return new Set([...invited, ...Object.keys(answers)]);
 }

@@ -48,6 +48,7 @@ for (const [name, open] of [
           ['POST', '/v1/partners/invites', 'operator'],
           ['POST', '/v1/partners/alice/suspend', 'operator'],
           ['POST', '/v1/partners/alice/resume', 'operator'],
+          ['DELETE', '/v1/partners/nobody', 'operator'],
           ['PUT', `/v1/blobs/${sha('x')}`, 'operator'],
           ['POST', '/v1/runs', 'operator'],
           ['POST', '/v1/runs/r1/cancel', 'operator'],

@@ -6,15 +6,13 @@ import type { IncomingMessage } from 'node:http';
 import { TributaryError } from '@tributary/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/** Tells an attempt to come without TLS apart from a broken one: a year, as browsers and scanners expect. */
+/** A browser that was here once comes by TLS only, for a year (RFC 6797). */
 const HSTS = 'max-age=31536000';
 
-const BOTH = new Set(['GET /healthz', 'GET /readyz', 'GET /v1/coordinator', 'GET /v1/coordinator/rotations']);
+const BOTH = new Set(['GET /healthz', 'GET /readyz', 'GET /v1/coordinator']);
 const NODES = new Set([
   'POST /v1/enrol',
   'GET /v1/members',
-  'GET /v1/rotations',
-  'POST /v1/rotations',
   'PUT /v1/updates/:attempt',
   'GET /v1/updates/:attempt',
 ]);

@@ -29,6 +29,8 @@ export interface Partners {
   list(): Promise<Partner[]>;
   /** Active again, incidents are forgotten. @throws not-found, conflict (not enrolled yet) */
   setStatus(name: string, status: 'active' | 'suspended'): Promise<Partner>;
+  /** For good: its key is nobody's any more, and its name free. @throws not-found */
+  remove(name: string): Promise<void>;
   /** Active ones with their keys: what nodes compare with their pins. */
   members(): Promise<Member[]>;
   find(key: string): Promise<PartnerRow | undefined>;
@@ -42,8 +44,8 @@ export interface PartnersDeps {
   readonly publicUrl: () => string;
   readonly connected: (key: string) => boolean;
   readonly engineOf?: (key: string) => EngineReport | null;
-  /** A suspended partner's session must end at once. */
-  readonly onSuspended?: (key: string) => void;
+  /** Its session, and its part in open attempts, must end at once. */
+  readonly onRevoked?: (key: string, why: 'suspended' | 'removed' | 'rotated') => Promise<void>;
   readonly now?: () => number;
   readonly random?: Random;
 }
@@ -105,9 +107,14 @@ export function createPartners(deps: PartnersDeps): Partners {
         throw new TributaryError('conflict', `Partner ${name} has not enrolled yet.`, {
           remedy: 'To void the invite, invite the same name again and keep that invite to yourself.',
         });
-      if (status === 'suspended') deps.onSuspended?.(partner.key!);
+      if (status === 'suspended') await deps.onRevoked?.(partner.key!, 'suspended');
       else await store.notePartner(partner.key!, { instance: null, incident: null });
       return status === 'suspended' ? partner : { ...partner, incident: null };
+    },
+    async remove(name) {
+      const removed = await store.removePartner(name);
+      if (!removed) throw new TributaryError('not-found', `There is no partner named ${name}.`);
+      if (removed.key !== null) await deps.onRevoked?.(removed.key, 'removed');
     },
     members,
     find: (key) => store.partnerByKey(key),

@@ -1,6 +1,6 @@
 export { stateHash } from './digest.ts';
 export { gather, select, waitingFor } from './gathering.ts';
-export type { Effect, Invitee, RoundContext, RoundInput, SumResult, Transcript } from './io.ts';
+export type { Effect, Invitee, Revocation, RoundContext, RoundInput, SumResult, Transcript } from './io.ts';
 export { step } from './machine.ts';
 export { requireAwaitedUpdate } from './members.ts';
 export { voidAttempt } from './outcome.ts';

@@ -17,6 +17,9 @@ type FromMember<T extends 'advert' | 'shares' | 'agree' | 'unmask' | 'leave' | '
   readonly message: ClientMessageOf<T>;
 };
 
+/** A rotated key was good until then: what it sent still counts. */
+export type Revocation = 'suspended' | 'removed' | 'rotated';
+
 export interface Invitee {
   readonly member: string;
   readonly name: string;
@@ -75,6 +78,8 @@ export type RoundInput =
       readonly reason: string;
     }
   | { readonly type: 'cancel' | 'pause' | 'resume'; readonly by: string }
+  /** The partner may take part no longer, or not under this key. */
+  | { readonly type: 'revoked'; readonly member: string; readonly why: Revocation }
   /** The process started again. `damaged` are members whose durable update is missing or altered on disk. */
   | { readonly type: 'restarted'; readonly damaged?: readonly string[] };
 

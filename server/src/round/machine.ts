@@ -10,12 +10,13 @@ import { cancel, pause, resume } from './control.ts';
 import type { RoundContext, RoundInput, Step } from './io.ts';
 import { fromMember } from './members.ts';
 import { publish, voidAttempt } from './outcome.ts';
+import { revoke } from './revocation.ts';
 import type { Answer, RunState } from './state.ts';
 
 export function step(state: RunState, input: RoundInput, now: number, context: RoundContext): Step {
   const unchanged: Step = { state, effects: [] };
   if (state.stage.kind === 'ended') {
-    if (input.type === 'restarted' || input.type === 'close') return unchanged;
+    if (input.type === 'restarted' || input.type === 'close' || input.type === 'revoked') return unchanged;
     throw new TributaryError('wrong-phase', `Run ${state.id} is ${state.status}.`);
   }
   switch (input.type) {
@@ -52,6 +53,8 @@ export function step(state: RunState, input: RoundInput, now: number, context: R
       return pause(state, input.by);
     case 'resume':
       return resume(state, input.by);
+    case 'revoked':
+      return advance(revoke(state, input), context);
     case 'restarted': {
       if (state.stage.kind === 'gathering' || !input.damaged?.length) return unchanged;
       const { open } = state.stage;

@@ -256,17 +256,17 @@ export function storeAcceptance(name: string, adapter: StoreAdapter): void {
         expect((await store.partnerByKey(alice))?.status).toBe('suspended');
       });
 
-      it('suspends and resumes enrolled partners only', async () => {
+      it('suspends and resumes enrolled partners only, and removes them with their key', async () => {
         await store.invite(invited('alice', 'a'));
-        expect(await store.setPartnerStatus('alice', 'active')).toBe(false);
-        expect(await store.setPartnerStatus('nobody', 'suspended')).toBe(false);
+        for (const name of ['alice', 'bob']) expect(await store.setPartnerStatus(name, 'active')).toBe(false);
         const alice = key();
         await store.enrol(hash('a'), alice, 1500);
         expect(await store.setPartnerStatus('alice', 'suspended')).toBe(true);
         expect((await store.partnerByKey(alice))?.status).toBe('suspended');
         expect(await store.setPartnerStatus('alice', 'active')).toBe(true);
         await store.touchPartner(alice, 7777);
-        expect(await store.partnerByKey(alice)).toMatchObject({ status: 'active', lastSeen: 7777 });
+        expect(await store.removePartner('alice')).toMatchObject({ status: 'active', lastSeen: 7777 });
+        expect(await store.partners()).toEqual([]);
       });
     });
 

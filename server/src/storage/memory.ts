@@ -95,6 +95,11 @@ export function createMemoryStore(epoch = 1): Store {
       partners.set(name, { ...partner, status });
       return true;
     },
+    async removePartner(name) {
+      const partner = partners.get(name);
+      partners.delete(name);
+      return partner;
+    },
     async touchPartner(key, now) {
       const partner = byKey(key);
       if (partner) partners.set(partner.name, { ...partner, lastSeen: now });

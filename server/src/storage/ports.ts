@@ -173,6 +173,8 @@ export interface Store {
   /** Binds `key` to the invite, once. @throws invite-invalid (unknown, used or expired at `now`), conflict (key is enrolled already). */
   enrol(inviteHash: string, key: string, now: number): Promise<PartnerRow>;
   setPartnerStatus(name: string, status: 'active' | 'suspended'): Promise<boolean>;
+  /** @returns the row that it had. */
+  removePartner(name: string): Promise<PartnerRow | undefined>;
   touchPartner(key: string, now: number): Promise<void>;
   /** What is known of the processes that use the key. */
   notePartner(key: string, change: Partial<Pick<PartnerRow, 'instance' | 'incident'>>): Promise<void>;

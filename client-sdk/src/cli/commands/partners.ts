@@ -79,8 +79,22 @@ const list = command({
   },
 });
 
-const suspend = change('suspend', 'Stop counting a partner in; its running attempt goes on without it');
+const suspend = change(
+  'suspend',
+  'Stop a partner at once: open attempts go on without it, or are void if it is in the sum',
+);
 const resume = change('resume', 'Let a suspended partner take part again');
+
+const remove = command({
+  name: 'remove',
+  description: 'Remove a partner for good: its key counts no longer, and its name is free for another invite',
+  examples: [{ line: 'partners remove clinic-a', does: 'also voids an invite that nobody has used' }],
+  args: { name: { type: 'positional', description: 'Name of the partner' }, ...URL_ARGS },
+  async run(context, args) {
+    await (await connect(context, args)).removePartner(args.name);
+    printResult(context, { name: args.name, removed: true }, `${args.name} is removed.`);
+  },
+});
 
 function change(name: 'suspend' | 'resume', description: string) {
   return command({
@@ -99,7 +113,7 @@ export const partners = group({
   name: 'partners',
   description: 'Invite partners, list and suspend them',
   examples: [{ line: 'partners invite clinic-a', does: 'the first step for a new partner' }],
-  commands: [invite, list, suspend, resume],
+  commands: [invite, list, suspend, resume, remove],
 });
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };

@@ -123,6 +123,10 @@ function createStore(db: Kysely<Tables>): SqliteStore {
       const result = await update.where('status', '!=', 'invited').executeTakeFirst();
       return result.numUpdatedRows === 1n;
     },
+    async removePartner(name) {
+      const row = await db.deleteFrom('partners').where('name', '=', name).returningAll().executeTakeFirst();
+      return row && fromTable.partner(row);
+    },
     async touchPartner(key, now) {
       await db.updateTable('partners').set({ last_seen: now }).where('key', '=', key).execute();
     },

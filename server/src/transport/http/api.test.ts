@@ -125,6 +125,25 @@ describe('the API', () => {
     expect(fixture.state.aborted).toBe(1);
   });
 
+  it('ends the event streams of a token that is removed, and no others', async () => {
+    await call('POST', '/v1/runs', { plan: {}, model: sha('m') });
+    const response = await watch();
+    const other = await fixture.token('researcher');
+    const { name } = (await fixture.store.tokens()).find((row) => row.hash === sha(other))!;
+    const remove = (token: string) =>
+      fixture.fastify.inject({
+        method: 'DELETE',
+        url: `/v1/tokens/${token}`,
+        headers: { authorization: `Bearer ${fixture.admin}` },
+      });
+    expect((await remove(name)).statusCode).toBe(204);
+    expect(fixture.state.aborted).toBe(0);
+    const mine = (await fixture.store.tokens()).find((row) => row.hash === sha(authorization.slice(7)))!;
+    expect((await remove(mine.name)).statusCode).toBe(204);
+    expect((await response.text()).trim()).toBe('');
+    expect(fixture.state.aborted).toBe(1);
+  });
+
   /** A stream that stays quiet. */
   async function watch(signal: AbortSignal | null = null): Promise<Response> {
     const url = await fixture.fastify.listen({ port: 0, host: '127.0.0.1' });

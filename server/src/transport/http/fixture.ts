@@ -92,7 +92,7 @@ export async function createFixture(openStore: (folder: string) => Promise<Store
     identity: coordinator,
     publicUrl: () => 'http://coordinator.example',
     connected: () => false,
-    onSuspended: (key) => suspended.push(key),
+    onRevoked: async (key) => void suspended.push(key),
     now,
   });
   const fastify = createFastify(httpOptions(log)) as unknown as FastifyInstance;

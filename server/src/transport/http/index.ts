@@ -18,6 +18,7 @@ import { modelRoutes } from './models.ts';
 import { partnerRoutes } from './partners.ts';
 import type { HttpDeps } from './ports.ts';
 import { runRoutes } from './runs.ts';
+import { createStreams } from './streams.ts';
 import { tokenRoutes } from './tokens.ts';
 import { updateRoutes } from './updates.ts';
 
@@ -55,12 +56,13 @@ export function registerBasics(fastify: FastifyInstance, isProxy?: (address: str
 }
 
 export function registerRoutes(fastify: FastifyInstance, deps: HttpDeps): void {
+  const streams = createStreams();
   healthRoutes(fastify, deps);
   coordinatorRoutes(fastify, deps);
-  tokenRoutes(fastify, deps);
+  tokenRoutes(fastify, deps, streams);
   partnerRoutes(fastify, deps);
   blobRoutes(fastify, deps);
   updateRoutes(fastify, deps);
-  runRoutes(fastify, deps);
+  runRoutes(fastify, deps, streams);
   modelRoutes(fastify, deps);
 }

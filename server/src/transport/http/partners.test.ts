@@ -96,6 +96,23 @@ for (const [name, open] of [
       expect(await fixture.store.partners()).toEqual([]);
     });
 
+    it('removes a partner at once, or an invite that nobody has used', async () => {
+      const alice = await fixture.enrol('alice');
+      await fixture.invite('bob');
+      const remove = (name: string) =>
+        fixture.fastify.inject({ method: 'DELETE', url: `/v1/partners/${name}`, headers: { authorization } });
+      for (const name of ['alice', 'bob']) expect((await remove(name)).statusCode).toBe(204);
+      expect((await remove('alice')).statusCode).toBe(404);
+      expect(fixture.suspended).toEqual([alice.identity.id]);
+      const members = await fixture.fastify.inject({
+        method: 'GET',
+        url: '/v1/members',
+        headers: { authorization: alice.signed('GET', '/v1/members') },
+      });
+      expect(members.statusCode).toBe(401);
+      expect(await fixture.store.partners()).toEqual([]);
+    });
+
     it('does not invite over an enrolled partner', async () => {
       await fixture.enrol('alice');
       expect((await post('/v1/partners/invites', { name: 'alice' }, { authorization })).statusCode).toBe(409);

@@ -32,6 +32,16 @@ export function partnerRoutes(fastify: FastifyInstance, { auth, partners }: Part
       return partner;
     });
 
+  fastify.delete<{ Params: { name: string } }>('/v1/partners/:name', operator, async (request, reply) => {
+    const name = validate(Name, request.params.name, 'name');
+    await partners.remove(name);
+    request.log.info(
+      { audit: 'partner.removed', by: personOf(request).name, partner: name },
+      'partner removed',
+    );
+    return reply.code(204).send();
+  });
+
   /** Public: the invite's secret and a signature by the new key are the proof. */
   fastify.post('/v1/enrol', async (request, reply) => {
     const body = validateEnrolment(request.body);

@@ -43,6 +43,7 @@ export interface PartnersDeps {
     enrol(request: EnrolRequest): Promise<EnrolResponse>;
     list(): Promise<Partner[]>;
     setStatus(name: string, status: 'active' | 'suspended'): Promise<Partner>;
+    remove(name: string): Promise<void>;
     members(): Promise<Member[]>;
   };
 }

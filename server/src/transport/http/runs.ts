@@ -1,24 +1,21 @@
-import type { PassThrough } from 'node:stream';
 import { LIMITS, RUN_ACTIONS, RunRequest, TributaryError, validate } from '@tributary/protocol';
 import type { FastifyInstance } from 'fastify';
 import { personOf } from '../../plugins/auth.ts';
 import { eventStream } from './event-stream.ts';
 import type { RunsDeps } from './ports.ts';
+import type { Streams } from './streams.ts';
 
 const PAST = { cancel: 'cancelled', pause: 'paused', resume: 'resumed' } as const;
 
 type ById = { Params: { id: string } };
 
-export function runRoutes(fastify: FastifyInstance, { auth, runs }: RunsDeps): void {
+export function runRoutes(fastify: FastifyInstance, { auth, runs }: RunsDeps, streams: Streams): void {
   const researcher = { onRequest: auth.person('researcher') };
   const operator = { onRequest: auth.person('operator') };
   /** White space and escapes may double a plan of the greatest size. */
   const start = { ...operator, bodyLimit: 2 * LIMITS.plan };
 
-  const streams = new Set<PassThrough>();
-  fastify.addHook('preClose', async () => {
-    for (const stream of streams) stream.end();
-  });
+  fastify.addHook('preClose', async () => streams.endAll());
 
   fastify.get('/v1/runs', researcher, () => runs.list());
   fastify.get<ById>('/v1/runs/:id', researcher, (request) => runs.show(request.params.id));
@@ -52,8 +49,7 @@ export function runRoutes(fastify: FastifyInstance, { auth, runs }: RunsDeps): v
         (signal) => runs.events(request.params.id, Number(after), signal),
         (error) => request.log.error({ err: error }, 'event stream failed'),
       );
-      streams.add(stream);
-      stream.once('close', () => streams.delete(stream));
+      streams.add(personOf(request).name, stream);
       return reply.type('application/x-ndjson').send(stream);
     },
   );

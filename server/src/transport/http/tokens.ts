@@ -2,8 +2,9 @@ import { Name, TokenRequest, validate } from '@tributary/protocol';
 import type { FastifyInstance } from 'fastify';
 import { personOf } from '../../plugins/auth.ts';
 import type { TokensDeps } from './ports.ts';
+import type { Streams } from './streams.ts';
 
-export function tokenRoutes(fastify: FastifyInstance, { auth, tokens }: TokensDeps): void {
+export function tokenRoutes(fastify: FastifyInstance, { auth, tokens }: TokensDeps, streams: Streams): void {
   const onRequest = auth.person('admin');
 
   /** The one time that the token's text is shown. */
@@ -19,6 +20,7 @@ export function tokenRoutes(fastify: FastifyInstance, { auth, tokens }: TokensDe
   fastify.delete<{ Params: { name: string } }>('/v1/tokens/:name', { onRequest }, async (request, reply) => {
     const name = validate(Name, request.params.name, 'name');
     await tokens.remove(name);
+    streams.endOf(name);
     request.log.info({ audit: 'token.removed', by: personOf(request).name, name }, 'token removed');
     return reply.code(204).send();
   });
