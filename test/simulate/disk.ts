@@ -93,7 +93,7 @@ export function openDisk(
     },
     runs: () => read('store.runs', () => [...disk.runs.values()]),
     run: async (id) => copy(disk.runs.get(id)),
-    rounds: (run) => read('store.rounds', () => disk.rounds.filter((row) => row.run === run)),
+    rounds: async (run) => copy(disk.rounds.filter((row) => row.run === run)),
     evaluations: async () => [],
     updates: async (attempt) => copy(disk.updates.filter((row) => row.attempt === attempt)),
     voids: async (run) => copy(disk.voids.filter((row) => row.run === run)),

@@ -5,7 +5,6 @@ export const COORDINATOR_PORTS = [
   'store.commit',
   'store.epoch',
   'store.runs',
-  'store.rounds',
   'store.snapshot',
   'store.journal',
   'store.partnerByKey',

@@ -60,14 +60,23 @@ export function createNodeProcess(
   let sessions = 0;
   let disconnected: () => void = () => {};
 
+  /** After a failure nothing more is appended, until the owner has made room and started the node again. */
   function openLedger(born: Life): LedgerStore {
+    let failed: unknown = null;
     return {
       load: () => ports.call(born, 'ledger.load', () => structuredClone(records)),
-      append: (record) => {
+      async append(record) {
+        if (failed) throw failed;
         const kept = structuredClone(record);
         // The last line may be cut off; the next start removes it.
         const effect = (torn: boolean) => void (torn || records.push(kept));
-        return ports.call(born, 'ledger.append', effect, { writes: true });
+        try {
+          await ports.call(born, 'ledger.append', effect, { writes: true });
+        } catch (thrown) {
+          failed = thrown;
+          ports.after(born, 5000, restart);
+          throw thrown;
+        }
       },
       async close() {},
     };
@@ -229,19 +238,14 @@ export function createNodeProcess(
     connect(born);
   }
 
-  return {
+  const node: NodeProcess = {
     records,
     life: () => life,
     start() {
       const born: Life = { who: index, alive: true, pending: new Set() };
       life = born;
       run(born).catch((error) => {
-        // Its disk was full: the service manager starts it again.
         if (asTributaryError(error).code !== 'storage-failed') oracle.violation('node', String(error));
-        ports.after(born, 1000, () => {
-          this.stop();
-          this.start();
-        });
       });
     },
     stop() {
@@ -264,6 +268,12 @@ export function createNodeProcess(
       disconnected();
     },
   };
+  return node;
+
+  function restart(): void {
+    node.stop();
+    node.start();
+  }
 
   /** What is masked is also told bare, for the fold that must come out. */
   function maskNoted(job: Parameters<typeof maskUpdate>[0]) {
