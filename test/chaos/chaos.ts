@@ -29,6 +29,7 @@ export async function runChaos(chaos: Chaos): Promise<Report> {
   const enough = () =>
     tally.kills() >= chaos.kills || tally.violations.length > 0 || Date.now() - began > chaos.seconds * 1000;
   let house: House | undefined;
+  let parts: Parts = { tally, arsenal };
   try {
     house = await buildHouse({
       ...{ folder: chaos.folder, nodes: chaos.nodes, dice, arsenal, tally, phase: chaos.progress },
@@ -38,7 +39,8 @@ export async function runChaos(chaos: Chaos): Promise<Report> {
     const { folders } = house;
     const records = createRecords(folders, tally.violation);
     const oracle = createOracle(house, records, tally);
-    const operator = createOperator(house, oracle, records);
+    const operator = createOperator(house, oracle);
+    parts = { tally, arsenal, oracle, operator, records };
     const line = () => chaos.progress(words(tally, arsenal, oracle, operator, chaos.kills));
     const timer = setInterval(line, 250);
     let peace: NodeJS.Timeout | undefined;
@@ -52,10 +54,10 @@ export async function runChaos(chaos: Chaos): Promise<Report> {
       clearInterval(timer);
       clearTimeout(peace);
     }
-    return report(chaos, began, { tally, arsenal, oracle, operator, records });
+    return report(chaos, began, parts);
   } catch (thrown) {
     tally.violation((thrown as Error).message);
-    return report(chaos, began, { tally, arsenal });
+    return report(chaos, began, parts);
   } finally {
     await house?.close();
   }

@@ -8,13 +8,12 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import type { House } from './house.ts';
 import type { Oracle } from './oracle.ts';
 import { chaosPlan, initialModel } from './plan.ts';
-import type { Records } from './records.ts';
 
 const LOOK_MS = 150;
 /** A run that does not move for so long is a violation. */
 const STILL_MS = 60_000;
 /** Enough of the others may still certify that an attempt is abandoned, once they are back. */
-const HOPELESS_MS = 8000;
+const HOPELESS_MS = 10_000;
 
 export interface Operator {
   /** Runs by id, with the model that each began with. */
@@ -26,7 +25,7 @@ export interface Operator {
   work(enough: () => boolean): Promise<void>;
 }
 
-export function createOperator(house: House, oracle: Oracle, records: Records): Operator {
+export function createOperator(house: House, oracle: Oracle): Operator {
   const runs = new Map<string, string>();
   let latest: RunDetail | null = null;
   let stuck = 0;
@@ -59,13 +58,8 @@ export function createOperator(house: House, oracle: Oracle, records: Records): 
   }
 
   /** Who sent a vector sends no other on the same weights: without a quorum of others this round cannot be closed. */
-  function hopeless({ id, round, current, planBody }: RunDetail): boolean {
-    if (!current?.phase.startsWith('waiting')) return false;
-    records.read();
-    const sent = new Set<string>();
-    for (const attempt of records.attempts.values())
-      if (attempt.run === id && attempt.round === round + 1) for (const node of attempt.sent) sent.add(node);
-    return house.nodes.length - sent.size < (planBody as { cohort: { min: number } }).cohort.min;
+  function hopeless({ current }: RunDetail): boolean {
+    return / sit out /.test(current?.phase ?? '');
   }
 
   async function follow(id: string): Promise<void> {
