@@ -1,6 +1,6 @@
 /** Changes of real traffic: bytes, fields, types, lengths, order, repetition. */
 import type { Dice } from '../chaos/random.ts';
-import type { Json } from './target.ts';
+import { DEEP, type Json } from './target.ts';
 
 const HASH = 'a'.repeat(64);
 const KEY = 'A'.repeat(43);
@@ -32,7 +32,18 @@ const STRANGE: readonly Json[] = [
     KEY,
     'A'.repeat(86),
   ],
-  ...[[], {}, [[]], [null], { type: 'hello' }, Array.from({ length: 200 }, () => 0), deep(2000), deep(150)],
+  ...[
+    [],
+    {},
+    [[]],
+    [null],
+    { type: 'hello' },
+    Array.from({ length: 200 }, () => 0),
+    DEEP,
+    DEEP,
+    deep(2000),
+    deep(150),
+  ],
 ];
 
 function deep(levels: number): Json {

@@ -40,3 +40,18 @@ export function complaintAboutClose(code: number, reason: string): string | null
   if (INTERNAL.test(reason)) return `closed with ${reason}`;
   return CLOSE_CODES.has(code) ? null : `closed with ${code} ${reason}`;
 }
+
+/** Stands for lists within lists, so deep that what calls itself for each of them runs out of stack. */
+export const DEEP = '$deep';
+
+/** As JSON, with the names of facts filled in. */
+export function written(value: Json, facts: Readonly<Record<string, string>> = {}, levels = 15_000): string {
+  return filled(JSON.stringify(value), facts, levels);
+}
+
+export function filled(text: string, facts: Readonly<Record<string, string>> = {}, levels = 15_000): string {
+  const nested = () => '['.repeat(levels) + ']'.repeat(levels);
+  return text
+    .replaceAll(JSON.stringify(DEEP), nested)
+    .replace(/\$(\w+)/g, (whole, name) => facts[name] ?? whole);
+}

@@ -168,7 +168,7 @@ function validateMessage(value: unknown): ServerMessage {
   const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
   const schema = typeof type === 'string' ? SERVER_MESSAGES.get(type) : undefined;
   if (!schema) {
-    const shown = JSON.stringify(type)?.slice(0, 60);
+    const shown = typeof type === 'string' ? JSON.stringify(type.slice(0, 60)) : typeof type;
     throw new TributaryError('malformed', `A control message of unknown type ${shown}.`);
   }
   return validate(schema, value, `message ${type}`) as ServerMessage;

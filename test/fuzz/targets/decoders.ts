@@ -22,7 +22,7 @@ import {
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Dice } from '../../chaos/random.ts';
 import { mutateBytes, mutateJson, mutateText, strange } from '../mutate.ts';
-import { complaintAboutThrown, type Json, type Target } from '../target.ts';
+import { complaintAboutThrown, type Json, type Target, written } from '../target.ts';
 
 interface Decoder {
   readonly seeds: readonly Json[];
@@ -136,7 +136,7 @@ export function decoderTarget(folder: string): Target {
       const { decoder, value } = input as { decoder: string; value: Json };
       const found = all[decoder];
       if (!found) return null;
-      const given = found.as === 'bytes' ? Buffer.from(String(value), 'base64') : value;
+      const given = found.as === 'bytes' ? Buffer.from(String(value), 'base64') : JSON.parse(written(value));
       try {
         await found.read((found.as === 'text' ? String(given) : given) as never);
       } catch (thrown) {

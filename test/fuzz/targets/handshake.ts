@@ -4,7 +4,7 @@ import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { Dice } from '../../chaos/random.ts';
 import type { House } from '../house.ts';
 import { mutateBytes, mutateJson, mutateText } from '../mutate.ts';
-import { complaintAbout, complaintAboutClose, type Json, type Target } from '../target.ts';
+import { complaintAbout, complaintAboutClose, type Json, type Target, written } from '../target.ts';
 import { exchange, parseAnswer, wsFrame } from '../wire.ts';
 
 interface Frame {
@@ -45,11 +45,7 @@ export function handshakeTarget(house: House): Target {
     const payload =
       json === undefined
         ? Buffer.from(bytes, 'base64')
-        : Buffer.from(
-            JSON.stringify(json)
-              .replaceAll('$identity', identity.id)
-              .replaceAll('$ephemeral', hello.ephemeral),
-          );
+        : Buffer.from(written(json, { identity: identity.id, ephemeral: hello.ephemeral }, 4000));
     return wsFrame({ ...shape, payload });
   }
 

@@ -6,7 +6,7 @@ import type { Dice } from '../../chaos/random.ts';
 import { openSession, type RawSession } from '../../support/raw-partner.ts';
 import type { House } from '../house.ts';
 import { mutateBytes, mutateJson, mutateText, strange } from '../mutate.ts';
-import { complaintAbout, type Json, type Target } from '../target.ts';
+import { complaintAbout, type Json, type Target, written } from '../target.ts';
 import { exchange, parseAnswer } from '../wire.ts';
 
 interface Request {
@@ -117,7 +117,7 @@ export async function httpTarget(house: House): Promise<Target> {
     const body =
       request.json === undefined
         ? Buffer.from(request.bytes ?? '', 'base64')
-        : Buffer.from(fill(JSON.stringify(request.json)));
+        : Buffer.from(written(request.json, house.facts()));
     const proof = authorization(request, path, body);
     const given = new Set(request.headers.map(([name]) => name));
     const lines = [

@@ -6,7 +6,7 @@ import type { Dice } from '../../chaos/random.ts';
 import { openSession, type RawSession } from '../../support/raw-partner.ts';
 import type { House } from '../house.ts';
 import { mutateBytes, mutateJson } from '../mutate.ts';
-import { complaintAbout, complaintAboutClose, type Json, type Target } from '../target.ts';
+import { complaintAbout, complaintAboutClose, filled, type Json, type Target, written } from '../target.ts';
 
 type Step =
   | { readonly message: Json; readonly times?: number }
@@ -89,7 +89,6 @@ async function play(
   facts: Readonly<Record<string, string>>,
 ): Promise<string | null> {
   const { socket } = session;
-  const fill = (text: string) => text.replace(/\$(\w+)/g, (whole, name) => facts[name] ?? whole);
   let last: Uint8Array = new Uint8Array(40);
   const send = (frame: Uint8Array) => {
     last = frame;
@@ -98,8 +97,8 @@ async function play(
   for (const one of steps) {
     if (socket.readyState !== 1) break;
     if ('message' in one)
-      for (let i = one.times ?? 1; i > 0; i--) send(seal(session, fill(JSON.stringify(one.message))));
-    else if ('plain' in one) send(seal(session, fill(one.plain)));
+      for (let i = one.times ?? 1; i > 0; i--) send(seal(session, written(one.message, facts)));
+    else if ('plain' in one) send(seal(session, filled(one.plain, facts)));
     else if ('frame' in one) send(Buffer.from(one.frame, 'base64'));
     else if ('text' in one) socket.send(one.text);
     else send(last);

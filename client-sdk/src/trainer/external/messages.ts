@@ -110,7 +110,9 @@ export function parseProgramMessage(line: string): ProgramMessage {
     );
   const { protocol } = value as { protocol?: unknown };
   if (type === 'hello' && protocol !== TRAINER_PROTOCOL)
-    throw misbehaved(`speaks ${quote(String(protocol))}, this node ${TRAINER_PROTOCOL}`);
+    throw misbehaved(
+      `speaks ${typeof protocol === 'string' ? quote(protocol) : 'another protocol'}, this node ${TRAINER_PROTOCOL}`,
+    );
   try {
     return validate<Schema>(PROGRAM_MESSAGES[type as keyof ProgramMessages], value, type);
   } catch (thrown) {

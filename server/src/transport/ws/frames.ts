@@ -5,11 +5,10 @@ import { CLIENT_MESSAGES, type ClientMessage, TributaryError, validate } from '@
 export function validateMessage(value: unknown): ClientMessage {
   const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
   const schema = typeof type === 'string' ? CLIENT_MESSAGES.get(type) : undefined;
-  if (!schema)
-    throw new TributaryError(
-      'malformed',
-      `A control message of unknown type ${JSON.stringify(type)?.slice(0, 60)}.`,
-    );
+  if (!schema) {
+    const shown = typeof type === 'string' ? JSON.stringify(type.slice(0, 60)) : typeof type;
+    throw new TributaryError('malformed', `A control message of unknown type ${shown}.`);
+  }
   return validate(schema, value, `message ${type}`) as ClientMessage;
 }
 
