@@ -7,7 +7,6 @@ import { slope } from './slope.ts';
 
 /** Rounds between two measurements. */
 const EVERY = 20;
-const GOAL_MB = 2;
 
 export interface Growth {
   readonly who: 'coordinator' | 'clients';
@@ -54,7 +53,9 @@ export async function soak(options: SoakOptions, progress: (text: string) => voi
       samples.clients.push(measure(process.pid, round));
     });
     await Promise.race([fleet.run(benchPlan(nodes, 'secure', total)), refusal]);
-    const growth = (['coordinator', 'clients'] as const).map((who) => growthOf(who, samples[who]));
+    const growth = (['coordinator', 'clients'] as const).map((who) =>
+      growthOf(who, samples[who], options.goal),
+    );
     const seconds = (Date.now() - begun) / 1000;
     return { rounds, nodes, seconds, growth, held: growth.every(({ held }) => held) };
   } finally {
@@ -67,7 +68,7 @@ function measure(pid: number, round: number): Sample {
   return { round, rss: residentNow(pid), files: readdirSync(`/proc/${pid}/fd`).length };
 }
 
-function growthOf(who: Growth['who'], samples: readonly Sample[]): Growth {
+function growthOf(who: Growth['who'], samples: readonly Sample[], goal: number): Growth {
   const rounds = samples.map(({ round }) => round / 1000);
   const mb = slope(
     rounds,
@@ -77,5 +78,5 @@ function growthOf(who: Growth['who'], samples: readonly Sample[]): Growth {
     rounds,
     samples.map((sample) => sample.files),
   );
-  return { who, mb, rss: samples.at(-1)!.rss, files, held: mb < GOAL_MB && files < 1 };
+  return { who, mb, rss: samples.at(-1)!.rss, files, held: mb < goal && files < 1 };
 }
