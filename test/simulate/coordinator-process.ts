@@ -39,7 +39,7 @@ export interface Running {
   upload(update: { attempt: string; member: string; sha256: string; bytes: Uint8Array }): Promise<void>;
 }
 
-export function initialModel(parameters: number, seed: number): Uint8Array {
+function initialModel(parameters: number, seed: number): Uint8Array {
   const values = Float32Array.from({ length: parameters }, (_, i) => 1e-3 * Math.sin(i + seed));
   return encodeSafetensors({
     tensors: [{ name: 'dense/kernel', shape: [parameters], offset: 0, length: parameters }],

@@ -22,7 +22,7 @@ import {
 } from '@tributary/server/parts';
 import type { Life, Ports } from './process.ts';
 
-export const EPOCH = 1;
+const EPOCH = 1;
 
 export interface Disk {
   readonly runs: Map<string, RunRow>;

@@ -40,7 +40,7 @@ export type Port = (typeof COORDINATOR_PORTS)[number] | (typeof NODE_PORTS)[numb
 export const COORDINATOR = -1;
 
 /** `torn`: in the middle of it, so that what was written is there in part, or not at all. */
-export const MOMENTS = ['before', 'torn', 'after'] as const;
+const MOMENTS = ['before', 'torn', 'after'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
 /** Where half of it can be done; elsewhere it is done or not. */

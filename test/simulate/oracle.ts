@@ -10,30 +10,13 @@ import {
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Commit, RunState } from '@tributary/server/parts';
 import type { Disk } from './disk.ts';
+import type { KnownAttempt } from './known-attempt.ts';
+import type { Setting } from './setting.ts';
 import { type Masked, verifyRound } from './verify-round.ts';
-import type { Setting } from './world.ts';
 
 export interface Violation {
   readonly invariant: string;
   readonly detail: string;
-}
-
-export interface KnownAttempt {
-  readonly id: string;
-  readonly announcement: Announcement;
-  readonly announced: number;
-  /** Canonical JSON of the only list of each kind. */
-  readonly lists: Map<'roster' | 'cohort' | 'survivors', string>;
-  /** Member to the hash of its one vector. */
-  readonly vectors: Map<string, string>;
-  readonly acknowledged: Set<string>;
-  readonly left: Set<string>;
-  /** Nodes whose deals left, who revealed shares, who signed that they never will. */
-  readonly dealt: Set<number>;
-  readonly revealed: Set<number>;
-  readonly abandoned: Set<number>;
-  /** `node/member` to the kind of share. */
-  readonly shares: Map<string, 'seed' | 'mask key'>;
 }
 
 export interface Oracle {

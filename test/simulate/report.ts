@@ -27,7 +27,7 @@ export interface Report {
 }
 
 /** Every call of a port, before, after, and in the middle where there is one. */
-export function allCrashPoints(): string[] {
+function allCrashPoints(): string[] {
   const of = (process: string, ports: readonly (typeof TEARABLE)[number][]) =>
     ports.flatMap((port) =>
       ['before', ...(TEARABLE.includes(port) ? ['torn'] : []), 'after'].map(
@@ -90,7 +90,7 @@ export function describeReport(report: Report): string {
   ].join('\n');
 }
 
-export function describeFailure({ seed, violations, faults }: Failure): string {
+function describeFailure({ seed, violations, faults }: Failure): string {
   return [
     `Seed ${seed} fails; again: npm run simulate -- --seed ${seed} --trace`,
     ...violations.map(({ invariant, detail }) => `  ${invariant}: ${detail}`),

@@ -4,15 +4,15 @@ import { faultsOf, simulate } from './simulation.ts';
 
 it('keeps every invariant in a few seeds', async () => {
   let [published, voided, met] = [0, 0, 0];
-  for (let seed = 0; seed < 20; seed++) {
+  for (let seed = 0; seed < 12; seed++) {
     const outcome = await simulate(seed);
     expect(outcome, `seed ${seed}`).toMatchObject({ violations: [] });
     published += outcome.published;
     voided += outcome.voided;
     met += outcome.met.length;
   }
-  expect(published).toBeGreaterThan(10);
-  expect(voided).toBeGreaterThan(3);
+  expect(published).toBeGreaterThan(8);
+  expect(voided).toBeGreaterThan(2);
   expect(met).toBeGreaterThan(20);
 });
 

@@ -10,9 +10,11 @@ import { createNetwork } from './network.ts';
 import { createNodeProcess, type NodeProcess } from './node-process.ts';
 import { createOracle, type Violation } from './oracle.ts';
 import { createPorts, type Life } from './process.ts';
+import { drawSetting } from './setting.ts';
 import { createTimeline, START } from './timeline.ts';
+import { createTrace } from './trace.ts';
 import { waitsForGood } from './waits.ts';
-import { createTrace, drawSetting, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** Milliseconds: no fault after the first; from then on the run has as long as the second to come to its end. */
 const FAULTY_MS = 90_000;

@@ -4,8 +4,8 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import type { RoundRow, Transcript } from '@tributary/server/parts';
 import { expectedModel } from '../chaos/fold.ts';
 import type { Disk } from './disk.ts';
-import type { KnownAttempt } from './oracle.ts';
-import type { Setting } from './world.ts';
+import type { KnownAttempt } from './known-attempt.ts';
+import type { Setting } from './setting.ts';
 
 export interface Masked {
   /** What is under the masks. */
