@@ -21,7 +21,7 @@ export interface Operator {
   readonly latest: RunDetail | null;
   /** Runs that had to be given up: too many partners had sent a vector on their weights, and were killed. */
   readonly stuck: number;
-  /** Starts runs until `enough`, and lets the last one end. */
+  /** Starts runs until `enough`, and until one was trained to its end after that. */
   work(enough: () => boolean): Promise<void>;
 }
 
@@ -108,7 +108,8 @@ export function createOperator(house: House, oracle: Oracle): Operator {
           over.abort();
           await Promise.all(owners);
         }
-      } while (!enough());
+        // The last one trains to its end: what was survived must still work.
+      } while (!enough() || latest!.status !== 'done');
     },
   };
 }
