@@ -124,7 +124,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   await timeline.run(over, START + FAULTY_MS + RECOVERY_MS);
   process.off('unhandledRejection', onRejection);
 
-  const end = oracle.violations.length > 0 ? 'violated' : finish(world, disk, coordinator);
+  const end = oracle.violations.length > 0 ? 'violated' : finish(world, disk, coordinator, nodes);
   return {
     ...{ seed, nodes: nodes.length, violations: oracle.violations, end, met, passed },
     published: disk.rounds.length,
@@ -143,7 +143,12 @@ async function enrol(world: World, disk: Disk): Promise<void> {
 }
 
 /** When nothing moves any more. @returns how the run ended, or why it waits */
-function finish(world: World, disk: Disk, coordinator: CoordinatorProcess): string {
+function finish(
+  world: World,
+  disk: Disk,
+  coordinator: CoordinatorProcess,
+  nodes: readonly NodeProcess[],
+): string {
   const { oracle, crypto } = world;
   const running = coordinator.current();
   const [live] = running?.coordinator.runs.values() ?? [];
@@ -165,7 +170,13 @@ function finish(world: World, disk: Disk, coordinator: CoordinatorProcess): stri
   if (row.status === 'failed' && !/^[a-z-]+: /.test(row.reason ?? ''))
     oracle.violation('liveness', `failed without a typed reason: ${row.reason}`);
   if (row.status === 'done' || row.status === 'failed') return row.status;
-  const why = live ? waitsForGood(world, live.state) : null;
+  const why = live
+    ? waitsForGood(
+        world,
+        live.state,
+        nodes.map(({ records }) => records),
+      )
+    : null;
   if (why) return why;
   oracle.violation(
     'liveness',

@@ -1,9 +1,14 @@
 /** A run may wait for ever for one reason only: partners sit out, and too few are left who can certify that they need not. */
+import type { LedgerRecord } from '@tributary/client-sdk';
 import type { RunState } from '@tributary/server/parts';
 import type { World } from './world.ts';
 
-/** @returns null where the run could go on */
-export function waitsForGood({ nodes, oracle }: World, state: RunState): string | null {
+/** @param ledgers of all nodes, as they are on disk. @returns null where the run could go on */
+export function waitsForGood(
+  { nodes, oracle }: World,
+  state: RunState,
+  ledgers: readonly (readonly LedgerRecord[])[],
+): string | null {
   const { voided = [], plan, stage } = state;
   if (stage.kind !== 'gathering') return null;
   const out = new Set<string>();
@@ -19,7 +24,11 @@ export function waitsForGood({ nodes, oracle }: World, state: RunState): string 
       );
     });
     if (able.length >= quorum) return null;
-    for (const member of [...sent, ...known.vectors.keys()]) out.add(member);
+    for (const member of sent) out.add(member);
+    // Written down before the first byte leaves: who dies in between sits out, too.
+    for (const [node, records] of ledgers.entries())
+      if (records.some((record) => record.type === 'vector-sent' && record.id === attempt))
+        out.add(nodes[node]!.id);
   }
   return nodes.length - out.size < plan.cohort.min ? 'waits: too few can certify' : null;
 }
