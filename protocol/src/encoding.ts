@@ -84,22 +84,31 @@ export function fromBase64(text: string): Uint8Array {
   return bytes;
 }
 
+/** Levels of lists and objects in what is hashed or signed: it is written by what calls itself for each. */
+const MAX_LEVELS = 1000;
+
 /**
  * Canonical JSON after RFC 8785 (JCS): keys sorted by UTF-16 code units, ECMAScript number format, no white space.
  * Everything that is hashed or signed goes through here.
- * @throws malformed for values JSON cannot hold (NaN, infinity, undefined in arrays, functions).
+ * @throws malformed for values JSON cannot hold (NaN, infinity, undefined in arrays, functions), and nested without end.
  */
 export function canonicalJson(value: unknown): string {
+  return write(value, MAX_LEVELS);
+}
+
+function write(value: unknown, levels: number): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new TributaryError('malformed', `${value} cannot be written as JSON.`);
     return JSON.stringify(value);
   }
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (levels === 0)
+    throw new TributaryError('malformed', `A value nested more than ${MAX_LEVELS} levels deep.`);
+  if (Array.isArray(value)) return `[${value.map((item) => write(item, levels - 1)).join(',')}]`;
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     const entries = Object.entries(value).filter(([, member]) => member !== undefined);
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
+    return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${write(member, levels - 1)}`).join(',')}}`;
   }
   throw new TributaryError(
     'malformed',

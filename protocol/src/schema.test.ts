@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { canonicalJson } from './encoding.ts';
 import { TributaryError } from './errors.ts';
 import { CLIENT_MESSAGES, Hello } from './messages.ts';
 import { validate } from './schema.ts';
@@ -23,6 +24,7 @@ it.each([
       ),
   ],
   ['in a field that is not known', () => validate(Hello, { type: 'hello', x: nested(100_000) }, 'x')],
+  ['in what is signed', () => canonicalJson({ a: nested(100_000) })],
   ['as a whole', () => validate(Hello, nested(100_000), 'x')],
 ])('refuses lists within lists without running out of stack: %s', (_, check) => {
   const refused = (() => {

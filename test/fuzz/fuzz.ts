@@ -42,6 +42,8 @@ export interface FuzzReport {
 const MOST_GROWTH_MB = 120;
 const MOST_FILES = 10;
 const MOST_FINDINGS = 10;
+/** Most of a case is waiting; the next input follows from the seed, whoever is ready for it. */
+const AT_ONCE = 6;
 /** Without a round of the honest clients for so long, they are disturbed: milliseconds. */
 const HONEST_MS = 15_000;
 
@@ -91,18 +93,22 @@ export async function fuzz(options: FuzzOptions, progress: (text: string) => voi
     }
     const dice = createDice(seed);
     let before = house.measure();
-    for (let i = 0; i < options.cases && findings.length < MOST_FINDINGS; i++) {
-      if (Date.now() - begun > options.seconds * 1000 || !house.alive()) break;
-      const target = pickByShare(targets, dice.next());
-      await judge(target, target.generate(dice));
-      if (i % 100 === 0) {
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < options.cases && findings.length < MOST_FINDINGS && house.alive()) {
+        if (Date.now() - begun > options.seconds * 1000) return;
+        const i = next++;
+        const target = pickByShare(targets, dice.next());
+        await judge(target, target.generate(dice));
+        if (i === Math.floor(options.cases / 10)) before = house.measure();
+        if (i % 100 !== 0) continue;
         await watchOver(house, find);
         progress(
           `case ${i} of ${options.cases}, ${house.control.rounds()} honest rounds, ${findings.length} findings`,
         );
       }
-      if (i === Math.floor(options.cases / 10)) before = house.measure();
-    }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
     // Nothing is left under way: sockets close, buffers are given back.
     await sleep(Math.min(5000, options.seconds * 25));
     await house.control.another(HONEST_MS).catch((error) => find('the honest', error.message));

@@ -29,6 +29,11 @@ export interface Tamper {
   body(direction: 'get' | 'put', member: string, bytes: Buffer): Buffer;
 }
 
+const UNTOUCHED: Tamper = {
+  message: (_, __, message) => [message as unknown as Json],
+  body: (_, __, bytes) => bytes,
+};
+
 interface Link {
   readonly member: string;
   readonly upstream: SessionKeys;
@@ -38,14 +43,12 @@ interface Link {
 export interface Middle {
   readonly url: string;
   readonly identities: Map<string, Identity>;
-  tamper: Tamper;
+  /** By the member whose link it is; others are passed on as they are. */
+  readonly tampers: Map<string, Tamper>;
   close(): Promise<void>;
 }
 
-export async function startMiddle(
-  coordinator: { url: string; identity: Identity },
-  tamper: Tamper,
-): Promise<Middle> {
+export async function startMiddle(coordinator: { url: string; identity: Identity }): Promise<Middle> {
   const links = new Map<string, Link>();
   const http = createServer((request, response) => forward(request, response));
   const server = new WebSocketServer({ server: http, perMessageDeflate: false });
@@ -57,13 +60,14 @@ export async function startMiddle(
   const middle: Middle = {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     identities: new Map(),
-    tamper,
+    tampers: new Map(),
     async close() {
       for (const socket of server.clients) socket.terminate();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
     },
   };
+  const tamper = (member: string): Tamper => middle.tampers.get(member) ?? UNTOUCHED;
   return middle;
 
   async function relay(down: WebSocket): Promise<void> {
@@ -110,7 +114,7 @@ export async function startMiddle(
   ): void {
     from.on('message', (data) => {
       const message = opener.open(data as Buffer) as { type: string };
-      for (const instead of middle.tamper.message(direction, member, message))
+      for (const instead of tamper(member.id).message(direction, member, message))
         if (to.readyState === WebSocket.OPEN) to.send(sealer.seal(instead as object));
     });
   }
@@ -124,7 +128,7 @@ export async function startMiddle(
     const claim = parseSessionClaim(headers.authorization ?? '');
     const link = claim && links.get(claim.session);
     let body: Buffer = Buffer.concat(parts);
-    if (link && method === 'PUT') body = middle.tamper.body('put', link.member, body);
+    if (link && method === 'PUT') body = tamper(link.member).body('put', link.member, body);
     const { digest = '' } = claim ?? {};
     const authorization = link
       ? authorizeRequest(nodeCrypto, link.upstream, { method, path: url, digest }, link.counter++)
@@ -141,7 +145,7 @@ export async function startMiddle(
       for await (const part of answer) got.push(part);
       const bytes =
         link && method === 'GET'
-          ? middle.tamper.body('get', link.member, Buffer.concat(got))
+          ? tamper(link.member).body('get', link.member, Buffer.concat(got))
           : Buffer.concat(got);
       const { 'content-length': ___, connection: ____, ...shown } = answer.headers;
       response.writeHead(answer.statusCode ?? 502, { ...shown, 'content-length': bytes.length });

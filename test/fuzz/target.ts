@@ -51,7 +51,6 @@ export function written(value: Json, facts: Readonly<Record<string, string>> = {
 
 export function filled(text: string, facts: Readonly<Record<string, string>> = {}, levels = 15_000): string {
   const nested = () => '['.repeat(levels) + ']'.repeat(levels);
-  return text
-    .replaceAll(JSON.stringify(DEEP), nested)
-    .replace(/\$(\w+)/g, (whole, name) => facts[name] ?? whole);
+  // Where a value may stand: a name in its place would be no JSON.
+  return text.replace(/"\$deep"(?!\s*:)/g, nested).replace(/\$(\w+)/g, (whole, name) => facts[name] ?? whole);
 }

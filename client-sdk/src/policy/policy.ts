@@ -2,7 +2,16 @@
  * What a partner allows, as `policy:` in its node.yaml. The owner of the node writes it, the node itself enforces it,
  * and nothing that the coordinator sends can change it. What is not allowed is denied.
  */
-import { Closed, FLOORS, Hash, LIMITS, type Member, TributaryError, validate } from '@tributary/protocol';
+import {
+  Closed,
+  canonicalJson,
+  FLOORS,
+  Hash,
+  LIMITS,
+  type Member,
+  TributaryError,
+  validate,
+} from '@tributary/protocol';
 import Type, { type Static } from 'typebox';
 import { Value } from 'typebox/value';
 
@@ -56,6 +65,8 @@ export type Policy = PartnerPolicy | EvaluatorPolicy;
 export function parsePolicy(raw: unknown, role: 'partner'): PartnerPolicy;
 export function parsePolicy(raw: unknown, role: Member['role']): Policy;
 export function parsePolicy(raw: unknown, role: Member['role']): Policy {
+  // What is nested without end has no copy either.
+  canonicalJson(raw ?? {});
   const given = structuredClone(raw ?? {});
   if (role === 'evaluator')
     return { role, plans: validate(EvaluatorRules, given, 'policy of an evaluator').plans ?? 'any' };

@@ -63,8 +63,8 @@ const MESSAGES: Json[] = [
 function decoders(folder: string): Readonly<Record<string, Decoder>> {
   const yaml = join(folder, 'node.yaml');
   const readMessage = (message: { type?: unknown }) => {
-    const schema =
-      CLIENT_MESSAGES.get(String(message?.type)) ?? SERVER_MESSAGES.get(String(message?.type)) ?? Hello;
+    const type = typeof message?.type === 'string' ? message.type : '';
+    const schema = CLIENT_MESSAGES.get(type) ?? SERVER_MESSAGES.get(type) ?? Hello;
     validate(schema, message, 'message');
   };
   return {
@@ -136,9 +136,9 @@ export function decoderTarget(folder: string): Target {
       const { decoder, value } = input as { decoder: string; value: Json };
       const found = all[decoder];
       if (!found) return null;
-      const given = found.as === 'bytes' ? Buffer.from(String(value), 'base64') : JSON.parse(written(value));
+      const given = found.as === 'json' ? JSON.parse(written(value)) : String(value);
       try {
-        await found.read((found.as === 'text' ? String(given) : given) as never);
+        await found.read((found.as === 'bytes' ? Buffer.from(given, 'base64') : given) as never);
       } catch (thrown) {
         return complaintAboutThrown(thrown);
       }

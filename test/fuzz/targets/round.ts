@@ -63,11 +63,7 @@ export async function roundTarget(folder: string): Promise<RoundTarget> {
   };
   const app = await createApp({ folder: join(folder, 'round'), log: createLog('info', stream as never) });
   const { url } = await app.listen({ host: '127.0.0.1', port: 0 });
-  const untouched: Tamper = {
-    message: (_, __, message) => [as<Json>(message)],
-    body: (_, __, bytes) => bytes,
-  };
-  const middle = await startMiddle({ url, identity: app.identity }, untouched);
+  const middle = await startMiddle({ url, identity: app.identity });
   let cases = 0;
 
   async function call<T>(method: string, path: string, body?: object): Promise<T> {
@@ -120,7 +116,8 @@ export async function roundTarget(folder: string): Promise<RoundTarget> {
       client.on('abandoned', () => over('abandoned'));
       return client;
     });
-    middle.tamper = tamperWith(input, identities, app.identity);
+    const tamper = tamperWith(input, identities, app.identity);
+    for (const { id } of identities) middle.tampers.set(id, tamper);
     try {
       const connected = Promise.all(clients.map((client) => client.connect()));
       connected.catch(() => {});
@@ -132,9 +129,11 @@ export async function roundTarget(folder: string): Promise<RoundTarget> {
       if (input.direction === 'none' && how !== 'published') seen.push(`an honest round ended with ${how}`);
       await call('POST', `/v1/runs/${id}/cancel`).catch(() => {});
     } finally {
-      middle.tamper = untouched;
       for (const client of clients) await client.close();
-      for (const { id } of identities) middle.identities.delete(id);
+      for (const { id } of identities) {
+        middle.identities.delete(id);
+        middle.tampers.delete(id);
+      }
     }
     return seen[0] ?? faults.splice(0)[0] ?? null;
   }
