@@ -41,6 +41,8 @@ export interface FuzzReport {
 /** A heap that was never full is not collected; what leaks grows beyond that. */
 const MOST_GROWTH_MB = 120;
 const MOST_FILES = 10;
+/** No case takes so long, not even one that is read later because it floods: milliseconds. */
+const HANGS_MS = 60_000;
 const MOST_FINDINGS = 10;
 /** Most of a case is waiting; the next input follows from the seed, whoever is ready for it. */
 const AT_ONCE = 6;
@@ -68,7 +70,10 @@ export async function fuzz(options: FuzzOptions, progress: (text: string) => voi
 
   async function play(target: Target, input: Json): Promise<string | null> {
     played[target.name] = (played[target.name] ?? 0) + 1;
-    const what = await target.play(input).catch((thrown) => complaintAboutThrown(thrown));
+    const what = await Promise.race([
+      target.play(input).catch((thrown) => complaintAboutThrown(thrown)),
+      sleep(HANGS_MS, 'it hangs', { ref: false }),
+    ]);
     return what ?? newFault();
   }
   let told = 0;
@@ -79,6 +84,7 @@ export async function fuzz(options: FuzzOptions, progress: (text: string) => voi
   async function judge(target: Target, input: Json): Promise<void> {
     const what = await play(target, input);
     if (what === null || findings.length >= MOST_FINDINGS) return;
+    if (what === 'it hangs') return find(target.name, what, input);
     const kind = what.slice(0, 30);
     const least = await smaller(input, async (less) => (await play(target, less))?.startsWith(kind) ?? false);
     find(target.name, what, least);

@@ -65,6 +65,7 @@ export async function roundTarget(folder: string): Promise<RoundTarget> {
   const { url } = await app.listen({ host: '127.0.0.1', port: 0 });
   const middle = await startMiddle({ url, identity: app.identity });
   let cases = 0;
+  let before: Promise<unknown> = Promise.resolve();
 
   async function call<T>(method: string, path: string, body?: object): Promise<T> {
     const binary = body instanceof Uint8Array;
@@ -155,7 +156,12 @@ export async function roundTarget(folder: string): Promise<RoundTarget> {
         signed: dice.chance(0.7),
       };
     },
-    play: (input) => play(as<Input>(input)),
+    // One after the other: every run is proposed to all who are connected.
+    play(input) {
+      const played = before.then(() => play(as<Input>(input)));
+      before = played.catch(() => {});
+      return played;
+    },
     async close() {
       await middle.close();
       await app.close();
