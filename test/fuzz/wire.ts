@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 const PATIENCE_MS = 4000;
 
 /** @param from the source: all of 127/8 is this machine, so that a fuzzer is many strangers. */
-export function dial(port: number, from: string): Promise<Socket> {
+function dial(port: number, from: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress: from });
     socket.once('connect', () => resolve(socket)).once('error', reject);
