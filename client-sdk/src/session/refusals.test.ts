@@ -114,11 +114,11 @@ describe('proposals', () => {
       transform: { kind: 'none' },
     }));
     const large = { ...plan, model: { topology: { class_name: 'Sequential', config: { note: columns } } } };
-    for (let i = 0; i < 100; i++) node.receive({ type: 'proposal', run: `run-${i}`, plan: large });
+    for (let i = 0; i < 75; i++) node.receive({ type: 'proposal', run: `run-${i}`, plan: large });
     const held = [...node.state.runs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     expect(held).toBeGreaterThan(10 * 1024 * 1024);
     expect(held).toBeLessThan(64 * 1024 * 1024);
-    expect(node.state.runs.has('run-99')).toBe(true);
+    expect(node.state.runs.has('run-74')).toBe(true);
   });
 });
 
