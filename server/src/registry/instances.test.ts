@@ -79,4 +79,15 @@ describe('two processes at the same time', () => {
     await instances.ended(first, false);
     expect(await incident()).toBeNull();
   });
+
+  it('are an incident also when a session that never said its process lay between theirs', async () => {
+    const first = begin();
+    await instances.report(KEY, process('a', 1));
+    const mute = begin();
+    begin();
+    await instances.ended(first, true);
+    await instances.ended(mute, true);
+    await instances.report(KEY, process('b', 2));
+    expect((await incident())?.reason).toContain('at the same time');
+  });
 });

@@ -47,7 +47,9 @@ export function createInstances(store: Store, log: Logger, now: () => number = D
 
   return {
     began({ id, member }) {
-      const before = uses.get(member)?.process ?? null;
+      const previous = uses.get(member);
+      // A session that never said its process hides none of the one before it.
+      const before = previous?.process ?? previous?.before ?? null;
       uses.set(member, { session: id, process: null, before, outlived: null });
     },
     async report(member, instance) {

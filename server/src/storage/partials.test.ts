@@ -137,3 +137,33 @@ describe('an update that broke off', () => {
     expect(files()).toEqual([member]);
   });
 });
+
+describe('an update for an attempt that is over', () => {
+  const over = code('wrong-attempt');
+  const nothing = () => expect(readdirSync(folder)).toEqual([]);
+
+  it('is refused, and leaves nothing', async () => {
+    await spool.remove(attempt);
+    await expect(goOn(0)).rejects.toThrow(over);
+    nothing();
+  });
+
+  it('leaves nothing when the end comes in the middle of it, nor does the next one that waited for it', async () => {
+    const sender = new PassThrough();
+    const receiving = expect(spool.receive(attempt, member, sender, expected)).rejects.toThrow(over);
+    const waiting = expect(goOn(0)).rejects.toThrow(over);
+    sender.write(bytes.subarray(0, 300_000));
+    await expect.poll(() => readdirSync(folder)).toEqual([attempt]);
+    await spool.remove(attempt);
+    sender.end(bytes.subarray(300_000));
+    await Promise.all([receiving, waiting]);
+    nothing();
+  });
+
+  it('leaves nothing when the end comes before its folder is there', async () => {
+    const receiving = expect(goOn(0)).rejects.toThrow(over);
+    await spool.remove(attempt);
+    await receiving;
+    nothing();
+  });
+});

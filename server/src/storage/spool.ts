@@ -13,6 +13,9 @@ import { asFileError, makeFolder, publish, requireHash, requireKey } from './fil
 import { findPartial, type Partial, partialPath, receivePartial } from './partials.ts';
 import type { ResumableSpool } from './ports.ts';
 
+/** Attempts whose end is remembered: more than can have an upload on its way. */
+const MAX_REMOVED = 1024;
+
 interface Upload {
   readonly partial: Partial;
   /** While somebody writes; never fails. */
@@ -28,6 +31,8 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
   const pathOf = (attempt: string, member: string) => join(attemptFolder(attempt), requireKey(member));
   /** Of updates that are not complete, by their path: one for each attempt and member. */
   const uploads = new Map<string, Upload>();
+  /** Attempts that are over, newest last: what comes late for one of them leaves nothing. */
+  const removed = new Set<string>();
   /** Hashes of complete files, by path, as far as this process knows them: to answer without reading. */
   const complete = new Map<string, string>();
   try {
@@ -61,6 +66,7 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
       requireHash(sha256);
       // Nothing may be awaited between the end of this loop and the claim below.
       while (begun(path, member, sha256)?.busy) await begun(path, member, sha256)?.busy;
+      if (removed.has(attempt)) throw over(attempt);
       if (existsSync(path)) return requireFirst(path, member, sha256);
       const upload = begun(path, member, sha256) ?? newUpload(sha256);
       const { partial } = upload;
@@ -84,15 +90,18 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
           throw new TributaryError('malformed', `The body has ${received.bytes} bytes, not ${bytes}.`);
         requireSameHash(received.sha256, sha256);
         await publish(part, path, 'spool');
+        if (removed.has(attempt)) throw over(attempt);
         complete.set(path, sha256);
       } catch (cause) {
-        if (uploads.get(path) !== upload)
-          throw new TributaryError('wrong-attempt', `Attempt ${attempt} ended during the upload.`);
+        if (removed.has(attempt)) throw over(attempt);
         throw asFileError(cause, `Keeping the update of ${member} failed`);
       } finally {
-        // Else the attempt was removed meanwhile, and everything with it.
-        if (uploads.get(path) === upload && !keep) uploads.delete(path);
-        if (!keep) await rm(part, { force: true });
+        // The next one starts when nothing of this one can touch its file any more.
+        if (removed.has(attempt)) await removeFolder(attemptFolder(attempt)).catch(() => {});
+        else if (!keep) {
+          await rm(part, { force: true }).catch(() => {});
+          uploads.delete(path);
+        }
         upload.busy = null;
         free();
       }
@@ -109,9 +118,11 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
     holds: async (attempt, member, sha256) => (await hashOf(pathOf(attempt, member))) === sha256,
     async remove(attempt) {
       const inside = join(attemptFolder(attempt), '/');
+      removed.add(attempt);
+      for (const oldest of removed) if (removed.size > MAX_REMOVED) removed.delete(oldest);
       for (const known of [uploads, complete])
         for (const path of known.keys()) if (path.startsWith(inside)) known.delete(path);
-      await rm(inside, { recursive: true, force: true });
+      await removeFolder(inside);
     },
     async list() {
       const found: string[] = [];
@@ -120,6 +131,14 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
       return found;
     },
   };
+}
+
+async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}
+
+function over(attempt: string): TributaryError {
+  return new TributaryError('wrong-attempt', `Attempt ${attempt} ended during the upload.`);
 }
 
 function newUpload(sha256: string): Upload {
