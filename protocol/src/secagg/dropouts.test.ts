@@ -27,7 +27,7 @@ const crypto = withMemory(nodeCrypto);
 interface Fate {
   /** 0 advert, 1 deals, 2 upload, 3 agreement, 4 shares, 5 never. */
   readonly until: number;
-  readonly says: 'nothing' | 'leave-before-freeze' | 'leave-after-freeze';
+  readonly says: 'nothing' | 'leave-before-freeze' | 'end-before-freeze' | 'leave-after-freeze';
 }
 
 const fate: fc.Arbitrary<Fate> = fc.record({
@@ -35,7 +35,7 @@ const fate: fc.Arbitrary<Fate> = fc.record({
     { weight: 7, arbitrary: fc.constant(5) },
     { weight: 3, arbitrary: fc.integer({ min: 0, max: 4 }) },
   ),
-  says: fc.constantFrom('nothing', 'leave-before-freeze', 'leave-after-freeze'),
+  says: fc.constantFrom('nothing', 'leave-before-freeze', 'end-before-freeze', 'leave-after-freeze'),
 });
 
 const PHASES = [advertAll, dealAll, maskAndUpload, agreeAll, unmaskAll];
@@ -52,6 +52,8 @@ function play(attempt: Attempt, fates: readonly Fate[]): Uint32Array | Tributary
   try {
     PHASES.forEach((phase, at) => {
       for (const { id } of leaving(at, 'leave-before-freeze')) attempt.state = leave(attempt.state, id);
+      for (const { id } of leaving(at, 'end-before-freeze'))
+        attempt.state = leave(attempt.state, id, 'stands');
       const answering = attempt.partners.filter((_, i) => fates[i]!.until > at);
       phase(attempt, answering);
       for (const { id } of leaving(at, 'leave-after-freeze')) attempt.state = leave(attempt.state, id);
@@ -64,10 +66,15 @@ function play(attempt: Attempt, fates: readonly Fate[]): Uint32Array | Tributary
   }
 }
 
+/** Phase `agree`, before which U3 is frozen: the vectors of members whose process ended stand. */
+const U3 = 3;
+
 /** The list that is frozen before phase `at`, by arithmetic alone: who answered the phase before and did not leave in time. */
 function listed(fates: readonly Fate[], at: number): number {
-  return fates.filter(({ until, says }) => until > at || (until === at && says !== 'leave-before-freeze'))
-    .length;
+  return fates.filter(({ until, says }) => {
+    const gone = says === 'leave-before-freeze' || (says === 'end-before-freeze' && at !== U3);
+    return until > at || (until === at && !gone);
+  }).length;
 }
 
 function bearable(fates: readonly Fate[], c: number): boolean {
@@ -77,8 +84,8 @@ function bearable(fates: readonly Fate[], c: number): boolean {
   return (
     n >= t &&
     listed(fates, 2) >= t &&
-    listed(fates, 3) >= Math.max(t, c + 2) &&
-    answering(3) >= t &&
+    listed(fates, U3) >= Math.max(t, c + 2) &&
+    answering(U3) >= t &&
     answering(4) >= t
   );
 }

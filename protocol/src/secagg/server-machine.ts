@@ -33,10 +33,20 @@ export function openServerAttempt(
   return { state, announcement, signature };
 }
 
-/** The member is in no list frozen from here on. In a frozen list it stays; nothing more is expected of it. */
-export function leave(state: ServerAttempt, member: string): ServerAttempt {
+/**
+ * Nothing more is expected of the member. It stays in lists that are frozen, and is in no later one; but a vector of it
+ * that is durable `stands` for U3 when only its process ended, as nobody took it back (PROTOCOL.md 6.6).
+ */
+export function leave(
+  state: ServerAttempt,
+  member: string,
+  vector: 'withdrawn' | 'stands' = 'withdrawn',
+): ServerAttempt {
   if (!state.invited.includes(member)) throw refusal('wrong-attempt', state, member, 'only members leave');
-  return state.left.includes(member) ? state : { ...state, left: [...state.left, member] };
+  const next = state.left.includes(member) ? state : { ...state, left: [...state.left, member] };
+  if (vector === 'stands' || next.phase !== 'upload' || !next.updates[member]) return next;
+  const { [member]: _, ...updates } = next.updates;
+  return { ...next, updates };
 }
 
 /** @throws late, wrong-attempt, conflict for a second, different advert or somebody else's key, bad-signature */

@@ -128,7 +128,7 @@ export function receiveUpdate(state: ServerAttempt, member: string, sha256: stri
   return { ...state, updates: { ...state.updates, [member]: sha256 } };
 }
 
-/** U3: all whose vector is durable and who did not leave. Fails with below-threshold. @throws wrong-phase before U2 */
+/** U3: all whose vector is durable and was not withdrawn. Fails with below-threshold. @throws wrong-phase before U2 */
 export function freezeSurvivors(
   state: ServerAttempt,
   context: ServerContext,
@@ -140,7 +140,7 @@ export function freezeSurvivors(
     const { statement, signature } = state.survivors;
     return { kind: 'frozen', state, survivors: statement, signature };
   }
-  const members = present(state).filter((member) => state.updates[member]);
+  const members = cohortMembers(state).filter((member) => state.updates[member]);
   const t = state.threshold;
   const c = state.announcement.aggregation.collusion;
   const floor = survivorFloor({ t, c, minSum });

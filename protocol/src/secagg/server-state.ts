@@ -42,7 +42,7 @@ interface Opened {
   readonly signature: string;
   /** Who may advertise. */
   readonly invited: readonly string[];
-  /** Who left for good, and is in no list frozen after that. */
+  /** Who left for good: nothing more is expected of them. */
   readonly left: readonly string[];
 }
 

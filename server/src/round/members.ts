@@ -72,10 +72,13 @@ const DECLINES: ReadonlySet<ErrorCode> = new Set([
   'rolled-back',
 ]);
 
+/** The node stops, or has started again: its owner took nothing back. */
+const PROCESS_ENDED: ReadonlySet<ErrorCode> = new Set(['sits-out', 'unavailable']);
+
 function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, { type: 'leave' }>): Step {
   const { member } = input;
   const { code, reason } = input.message;
-  const left = secagg.leave(open.secagg, member);
+  const left = secagg.leave(open.secagg, member, PROCESS_ENDED.has(code) ? 'stands' : 'withdrawn');
   if (left === open.secagg) return { state, effects: [] };
   const accusations = { ...open.accusations };
   for (const dealer of convicted(state, open, input))

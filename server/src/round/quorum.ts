@@ -2,7 +2,7 @@
 import { cohortFloor, type ServerAttempt, survivorFloor } from '@tributary/protocol/secagg';
 import type { RunState } from './state.ts';
 
-/** Members that have answered in the current phase and did not leave (unmasking shares stay good when their sender leaves). */
+/** Members that have answered in the current phase and did not leave; vectors and unmasking shares stay good when their sender ends. */
 export function answeredIn(attempt: ServerAttempt): string[] {
   const staying = (members: readonly string[]) => members.filter((member) => !attempt.left.includes(member));
   switch (attempt.phase) {
@@ -11,7 +11,7 @@ export function answeredIn(attempt: ServerAttempt): string[] {
     case 'share':
       return staying(Object.keys(attempt.deals));
     case 'upload':
-      return staying(Object.keys(attempt.updates));
+      return Object.keys(attempt.updates);
     case 'agree':
       return attempt.signatures.map(({ member }) => member);
     case 'unmask':

@@ -12,7 +12,7 @@ import type { ErrorCode, Plan, RunStatus } from '@tributary/protocol';
 import type { ServerAttempt } from '@tributary/protocol/secagg';
 
 /** Raised when a replay of old entries could differ. */
-export const MACHINE_VERSION = 3;
+export const MACHINE_VERSION = 4;
 
 export interface Head {
   /** Rounds published. */
