@@ -19,7 +19,7 @@ import {
   TributaryError,
   validate,
 } from '@tributary/protocol';
-import Type, { type Static, type TSchema } from 'typebox';
+import { type Static, type TSchema, Type } from '@tributary/protocol/typebox';
 import { readEvents } from './api-events.ts';
 import { type HttpOptions, httpCaller, type Json } from './api-http.ts';
 

@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { LIMITS, ProblemBody, TributaryError } from '@tributary/protocol';
-import { Value } from 'typebox/value';
+import { Value } from '@tributary/protocol/typebox';
 import { agentFor } from './connection/agents.ts';
 import { networkProblem } from './connection/problems.ts';
 

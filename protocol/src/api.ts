@@ -1,5 +1,5 @@
 /** The HTTP API `/v1` (PROTOCOL.md 8): one schema per body, shared by the server's validation and the SDK's types. */
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { canonicalBytes, fromBase64, fromUtf8, toBase64 } from './encoding.ts';
 import { EngineReport } from './engines.ts';
 import { ERRORS, type ErrorCode, TributaryError } from './errors.ts';

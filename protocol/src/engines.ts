@@ -1,5 +1,5 @@
 /** What a node says of its training engine: name and a coarse class of speed, no more (PROTOCOL.md 4). */
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { Closed } from './schema.ts';
 
 export type SpeedClass = 'slow' | 'medium' | 'fast';

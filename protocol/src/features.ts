@@ -2,7 +2,7 @@
  * Which columns, pixels or words enter a model, and with which constants: declared in the plan, applied at every
  * partner alike (PROTOCOL.md 5.4).
  */
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { Closed } from './schema.ts';
 
 const ColumnName = Type.String({ minLength: 1, maxLength: 200 });

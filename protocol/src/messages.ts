@@ -2,7 +2,7 @@
  * Control messages over the WebSocket session (PROTOCOL.md 4). After the handshake every frame is sealed;
  * each message is validated against its schema before anything looks at it.
  */
-import Type, { type Static, type TSchema } from 'typebox';
+import { type Static, type TSchema, Type } from '@tributary/protocol/typebox';
 import { EngineReport } from './engines.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { LIMITS } from './limits.ts';

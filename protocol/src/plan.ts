@@ -2,8 +2,7 @@
  * A training plan: what is trained, on which features, how it is aggregated (PROTOCOL.md 5).
  * Declarative, canonical and hashed: partners approve the hash, and never run code that a coordinator shipped.
  */
-import Type, { type Static } from 'typebox';
-import { Value } from 'typebox/value';
+import { type Static, Type, Value } from '@tributary/protocol/typebox';
 import type { Crypto } from './crypto/port.ts';
 import { canonicalJson } from './encoding.ts';
 import { TributaryError } from './errors.ts';

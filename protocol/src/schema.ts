@@ -1,7 +1,5 @@
 /** Validation of everything that enters: one schema gives the check, the static type and the API document. */
-import type { Static, TSchema } from 'typebox';
-import Type from 'typebox';
-import { Value } from 'typebox/value';
+import { type Static, type TSchema, Type, Value } from '@tributary/protocol/typebox';
 import { type ErrorCode, TributaryError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 

@@ -6,7 +6,7 @@ import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promise
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Closed, Key, TributaryError, validate } from '@tributary/protocol';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import type { Io } from './io.ts';
 
 const Login = Closed({

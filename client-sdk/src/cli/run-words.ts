@@ -1,6 +1,6 @@
 /** What happens in a run, in plain words: one line per event, one row per round. */
 import { EvaluationReport, RoundRecord, type RunDetail, type RunEvent } from '@tributary/protocol';
-import { Value } from 'typebox/value';
+import { Value } from '@tributary/protocol/typebox';
 import { printable } from './printable.ts';
 
 /** Phases as the coordinator names them, and what they mean. */

@@ -12,7 +12,7 @@ import {
   validate,
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import Type from 'typebox';
+import { Type } from '@tributary/protocol/typebox';
 import { BACKOFF, type Backoff, pause } from './backoff.ts';
 import { createBodyBuffer } from './body.ts';
 import type { Connection } from './connection.ts';

@@ -11,7 +11,7 @@ import {
   validate,
 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
-import Type, { type Static, type TSchema } from 'typebox';
+import { type Static, type TSchema, Type } from '@tributary/protocol/typebox';
 import { httpSend } from './http.ts';
 
 const MAX_ANSWER = 4 * 1024 * 1024;

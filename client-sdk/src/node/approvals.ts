@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { Closed, Count, Hash, LIMITS, type Plan, TributaryError } from '@tributary/protocol';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import type { Approvals, Decision, PlanHashes } from '../policy/index.ts';
 import { exclusively, readJson, writeJson } from './files.ts';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Closed, Name, TributaryError, validate } from '@tributary/protocol';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { parse } from 'yaml';
 import type { DataSource } from '../data/dataset.ts';
 import { type Policy, parsePolicy } from '../policy/index.ts';

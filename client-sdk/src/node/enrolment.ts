@@ -1,7 +1,7 @@
 /** The coordinator that this node is enrolled with: `coordinator.json` in the state folder. */
 import { join } from 'node:path';
 import { Closed, Key, Name, Role, TributaryError } from '@tributary/protocol';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { readJson, writeJson } from './files.ts';
 
 const EnrolmentFile = Closed({

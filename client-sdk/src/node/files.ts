@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS, TributaryError, validate } from '@tributary/protocol';
 import { crashPoint, type NodeFile } from '@tributary/protocol/node';
-import type { Static, TSchema } from 'typebox';
+import type { Static, TSchema } from '@tributary/protocol/typebox';
 
 /** Readable and writable by its owner only. */
 export const PRIVATE_FILE = 0o600;

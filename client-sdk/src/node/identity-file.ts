@@ -17,7 +17,7 @@ import {
   utf8,
 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { makePrivateFolder, readJson, writeJson } from './files.ts';
 
 /** 32 MiB and about 0.1 s for each guess (RFC 7914, 2; OWASP asks for N = 2^15 at r = 8 with p = 3, or more). */

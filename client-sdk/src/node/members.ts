@@ -14,7 +14,7 @@ import {
   TributaryError,
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { getMembers } from '../connection/requests.ts';
 import { requireSecureUrl } from '../connection/url.ts';
 import { loadEnrolment } from './enrolment.ts';

@@ -12,8 +12,7 @@ import {
   TributaryError,
   validate,
 } from '@tributary/protocol';
-import Type, { type Static } from 'typebox';
-import { Value } from 'typebox/value';
+import { type Static, Type, Value } from '@tributary/protocol/typebox';
 
 /** One plan exactly, or every plan that trains this one network. */
 export const AllowedPlan = Type.Union([Closed({ plan: Hash }), Closed({ topology: Hash })]);

@@ -4,7 +4,7 @@
  */
 import { Closed, Count, Hash, Key, LIMITS, Reason } from '@tributary/protocol';
 import { checkOrder, type SeenAttempt } from '@tributary/protocol/secagg';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 
 const attempt = {
   /** Milliseconds since 1970. */

@@ -3,7 +3,7 @@
  * hash; later ones also the hashes of what came before, so that nothing can be taken out of its place.
  * An attempt's id is the hash of its announcement.
  */
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import { LIMITS } from '../limits.ts';
 import { Bytes, Closed, Count, Hash, Key, Signature } from '../schema.ts';
 

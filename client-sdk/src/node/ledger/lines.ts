@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Closed, Count, canonicalJson, TributaryError, validate } from '@tributary/protocol';
-import Type from 'typebox';
+import { Type } from '@tributary/protocol/typebox';
 import { LedgerRecord } from '../../session/ledger.ts';
 
 const Line = Closed({ seq: Count, record: LedgerRecord, check: Type.String({ pattern: '^[0-9a-f]{16}$' }) });

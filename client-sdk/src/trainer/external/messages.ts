@@ -1,6 +1,6 @@
 /** Between the node and a partner's own trainer program: one JSON message per line (client-sdk/TRAINER.md). */
 import { Closed, Count, type Plan, TributaryError, validate } from '@tributary/protocol';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from '@tributary/protocol/typebox';
 import type { DataSource } from '../../data/dataset.ts';
 import { checkMoments, momentsLayerOf } from '../model/moments-checks.ts';
 
