@@ -176,7 +176,7 @@ describe('nothing is left behind', () => {
     'after %s',
     async (signal) => {
       let sent = false;
-      const { code, out, err, left, files } = await demo('--rounds 50', (printed, process) => {
+      const { code, out, err, left, files } = await demo('--partners 3 --rounds 50', (printed, process) => {
         if (sent || !printed.includes(signal === 'SIGINT' ? 'make their keys' : 'partners train')) return;
         sent = true;
         process.kill(signal);
@@ -190,7 +190,7 @@ describe('nothing is left behind', () => {
 
   test('when a partner dies unexpectedly: it is named, no stack', async () => {
     let victim: number | undefined;
-    const { code, err, left, files } = await demo('--rounds 50', (printed, _, mark) => {
+    const { code, err, left, files } = await demo('--partners 3 --rounds 50', (printed, _, mark) => {
       if (victim !== undefined || !printed.includes('partners train')) return;
       victim = marked(mark).find((pid) =>
         readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('partner.js'),
