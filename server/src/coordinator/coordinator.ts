@@ -143,6 +143,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     },
     adopt(run) {
       runs.set(run.state.id, run);
+      forgetEnded(runs);
       for (const key of partners.keys())
         send(key, { type: 'proposal', run: run.state.id, plan: run.state.plan });
       evaluations.request(run.state, 0, run.initialModel);
@@ -250,4 +251,12 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       await loop.idle();
     },
   };
+}
+
+/** Runs that are over stay in memory for those who watch them and for late evaluators: the newest ones. */
+const KEPT_ENDED = 32;
+
+function forgetEnded(runs: Map<string, LiveRun>): void {
+  const ended = [...runs.values()].filter(({ state }) => state.stage.kind === 'ended');
+  for (const { state } of ended.slice(0, -KEPT_ENDED)) runs.delete(state.id);
 }
