@@ -1,7 +1,8 @@
 /** What every bench prints: a value, the floor that was measured in the same run, and their ratio against its goal. */
 export interface Result {
   readonly name: string;
-  readonly value: number;
+  /** Null where it could not be measured here; `note` says why. */
+  readonly value: number | null;
   readonly unit: string;
   /** The same work done barely, or a fixed bound where there is none; measured in this run. */
   readonly floor: number | null;
@@ -14,6 +15,10 @@ export interface Result {
 export function print(result: Result, json: boolean): void {
   if (json) {
     process.stdout.write(`${JSON.stringify(result)}\n`);
+    return;
+  }
+  if (result.value === null) {
+    process.stdout.write(`${result.name}: ${result.note}\n`);
     return;
   }
   const floor = result.floor === null ? '' : `, floor ${format(result.floor)} ${result.unit}`;

@@ -61,7 +61,7 @@ function loading(engine: EngineName, findings: readonly Finding[]): Result {
   const unusable = findings.find((finding) => finding.kind === 'unusable');
   return {
     name: `load ${engine}`,
-    ...{ value: loaded?.ms ?? Number.NaN, unit: 'ms', floor: null, ratio: null, goal: 'reported', met: true },
+    ...{ value: loaded?.ms ?? null, unit: 'ms', floor: null, ratio: null, goal: 'reported', met: true },
     note: [
       loaded && `self-test included; ${loaded.megabytes.toFixed(0)} MB of memory`,
       unusable && `not usable: ${unusable.reason}`,
