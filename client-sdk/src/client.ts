@@ -1,5 +1,5 @@
 /** The public client: a partner or evaluator node as an object. */
-import { EngineReport, type Identity, TributaryError, toBase64, validate } from '@tributary/protocol';
+import { EngineReport, TributaryError, toBase64, validate } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { Backoff } from './connection/backoff.ts';
 import { type Connection, connect } from './connection/connection.ts';
@@ -13,6 +13,7 @@ import {
   createSession,
   type LedgerRecord,
   type LedgerStore,
+  type NodeIdentity,
   noted,
   readLedger,
   type SessionContext,
@@ -27,7 +28,7 @@ export interface FederatedClientOptions {
     readonly key: string;
   };
   /** This node's key: `loadIdentity(folder, passphrase)` or `identityFromSeed(...)`. */
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   /** What the owner allows: `parsePolicy({...}, 'partner')`. Denies what it does not allow. */
   readonly policy: Policy;
   /** Identity keys of the partners that the owner has accepted; only they count for `minRoster` and `minSum`. */
@@ -118,6 +119,16 @@ export class FederatedClient {
     for (const member of members) this.#members.add(member);
     if (this.#members.size > before)
       this.#running?.loop.submit({ type: 'pinned', pinned: new Set(this.#members) });
+  }
+
+  /** Exactly these partners are accepted from now on: a key that is not among them counts no longer. */
+  pin(members: Iterable<string>): void {
+    const pinned = new Set(members);
+    const same = pinned.size === this.#members.size && [...pinned].every((key) => this.#members.has(key));
+    if (same) return;
+    this.#members.clear();
+    for (const key of pinned) this.#members.add(key);
+    this.#running?.loop.submit({ type: 'pinned', pinned });
   }
 
   /** Leaves attempts under way, tells the coordinator so, and ends the session. Idempotent. */

@@ -63,6 +63,8 @@ export const Partner = Closed({
   engine: nullable(EngineReport),
   /** Signs that its identity was copied; `resume` takes it away. */
   incident: nullable(Closed({ time: Time, reason: Reason })),
+  /** When it was last given a new key by the key before. */
+  rotated: nullable(Time),
 });
 export type Partner = Static<typeof Partner>;
 

@@ -43,6 +43,7 @@ export type Domain =
   | 'survivor-agreement'
   | 'abandon'
   | 'transcript'
+  | 'rotation'
   | 'plan'
   | 'topology';
 

@@ -9,6 +9,7 @@ export * from './identity.ts';
 export * from './limits.ts';
 export * from './messages.ts';
 export * from './plan.ts';
+export * from './rotation.ts';
 export * from './safetensors.ts';
 export * from './schema.ts';
 export * from './secagg/statements.ts';

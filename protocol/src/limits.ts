@@ -33,6 +33,8 @@ export const LIMITS = {
   handshakeMs: 10_000,
   /** A session without a frame or pong for this long is dead: milliseconds. */
   silenceMs: 45_000,
+  /** Of one identity, so that a chain of them is checked in a moment. */
+  rotations: 100,
   /** Clock skew allowed in signed requests: milliseconds. */
   clockSkewMs: 5 * 60_000,
 } as const;

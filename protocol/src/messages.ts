@@ -129,6 +129,11 @@ const ServerMessages = [
     role: Role,
     members: Type.Array(Closed({ name: Name, key: Key, role: Role }), { maxItems: 10_000 }),
   }),
+  /** The same list, once a member has changed its key. */
+  Closed({
+    ...type('members'),
+    members: Type.Array(Closed({ name: Name, key: Key, role: Role }), { maxItems: 10_000 }),
+  }),
   /** A run this partner may take part in; answered by consent or decline. `plan` is parsed by parsePlan. */
   Closed({ ...type('proposal'), run: runId, plan: Type.Unknown() }),
   Closed({

@@ -115,14 +115,14 @@ async function assemble(
     () => epoch,
     {
       async admit(member) {
-        const partner = await store.partnerByKey(member);
+        const partner = await partners.find(member);
         if (!partner) throw new TributaryError('unauthenticated', 'This key is not enrolled here.');
         if (partner.status !== 'active')
           throw new TributaryError('forbidden', `${partner.name} is suspended.`);
       },
       connected: async (session) => {
         instances.began(session);
-        const partner = await store.partnerByKey(session.member);
+        const partner = await partners.find(session.member);
         if (!partner) throw new TributaryError('unauthenticated', 'This key is not enrolled here.');
         await store.touchPartner(session.member, Date.now());
         crashPoint('coordinator.session.touched');
@@ -149,8 +149,10 @@ async function assemble(
     publicUrl: () => publicUrl,
     connected: sessions.has,
     engineOf: engines.of,
+    onMembers: (members) => sessions.broadcast({ type: 'members', members: [...members] }),
     async onRevoked(key, why) {
-      sessions.close(key, new TributaryError('forbidden', `This partner was ${why}.`));
+      const code = why === 'rotated' ? 'key-rotated' : 'forbidden';
+      sessions.close(key, new TributaryError(code, `This partner was ${why}.`));
       await coordinator.revoked(key, why);
     },
   });
@@ -201,7 +203,10 @@ async function assemble(
     startUp: startUp.lines(),
     http,
     async listen({ host, port, publicUrl: given, admin }) {
-      await http.listen({ host, port }).catch((cause) => {
+      // Fastify does not know who speaks TLS.
+      const listenTextResolver = (at: string) =>
+        `bound to ${at.replace(/^https?:/, tls ? 'https:' : 'http:')}`;
+      await http.listen({ host, port, listenTextResolver }).catch((cause) => {
         throw listenError(cause, host, port);
       });
       const url = urlOf(http.server, host, tls !== null);

@@ -45,6 +45,7 @@ const BY_ERROR = {
   'wrong-coordinator': EXIT.notAllowed,
   superseded: EXIT.conflict,
   'identity-cloned': EXIT.conflict,
+  'key-rotated': EXIT.notAllowed,
   'plan-invalid': EXIT.invalid,
   'model-invalid': EXIT.invalid,
   'policy-refused': EXIT.refused,

@@ -29,6 +29,7 @@ policy:                   # what is not allowed here is refused; only this file 
   minSum: 3               # fewer partners in a sum than this and this node does not unmask it
   collusion: 1            # partners assumed to work together with the coordinator
   maxRounds: 100          # of one run
+  rotation: ask           # a partner's new key, signed by the accepted one: ask you | follow by itself
 `;
 
 const EVALUATOR = `\

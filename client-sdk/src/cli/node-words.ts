@@ -1,6 +1,7 @@
 /** What a node does, in plain words: one line per event. */
 import { fingerprint } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
+import type { Move } from '../node/moves.ts';
 import type { SessionEvent } from '../session/index.ts';
 import { printable } from './printable.ts';
 
@@ -23,6 +24,8 @@ function tell(event: SessionEvent, config: string): string | undefined {
       const advice = `    compare by telephone, then: tributary node members accept NAME${option}`;
       return [`connected as ${role} ${name}`, ...lines, ...(lines.length > 0 ? [advice] : [])].join('\n');
     }
+    case 'members':
+      return undefined;
     case 'disconnected':
       return `disconnected (${event.code}): ${event.message}${event.final ? '' : ' Trying again.'}`;
     case 'proposal':
@@ -63,6 +66,21 @@ function tell(event: SessionEvent, config: string): string | undefined {
     default:
       return event satisfies never;
   }
+}
+
+/** @param config as the owner typed it */
+export function rotatedWords({ name, old, key, time }: Move, followed: boolean, config: string): string {
+  const [before, after] = [old, key].map((each) => fingerprint(nodeCrypto, each));
+  const what = `${name} has key ${after} since ${new Date(time).toISOString()}, signed by the accepted key ${before}`;
+  const option = config === 'node.yaml' ? '' : ` --config ${config}`;
+  const advice =
+    'rotation is ask, so it does not count; a thief could have signed too. ' +
+    `Ask ${name} by telephone, then: tributary node members accept ${name}${option}`;
+  return printable(`${what}: ${followed ? 'accepted in its place (rotation: follow)' : advice}`);
+}
+
+export function rotatedJson({ time: since, ...move }: Move, followed: boolean, time: number): string {
+  return JSON.stringify({ time, event: 'rotated', ...move, since, followed });
 }
 
 function where({ run, round, attempt }: { run: string; round: number; attempt: number }): string {

@@ -4,6 +4,8 @@ import {
   emptyDigest,
   type Identity,
   Member,
+  RotationList,
+  type SignedRotation,
   sign,
   signRequest,
   TributaryError,
@@ -32,14 +34,35 @@ export async function postEnrol(
   return parse(EnrolResponse, answer, 'answer to the enrolment');
 }
 
+/** @throws key-rotated, forbidden, unauthenticated, conflict, unavailable */
+export async function postRotation(base: URL, rotation: SignedRotation): Promise<EnrolResponse> {
+  const body = utf8(JSON.stringify(rotation));
+  const url = new URL('/v1/rotations', base);
+  const answer = await httpSend({ method: 'POST', url, headers: JSON_BODY, body, maxBytes: MAX_ANSWER });
+  return parse(EnrolResponse, answer, 'answer to the rotation');
+}
+
 /** Everybody who is enrolled, as the coordinator says: names and keys to compare, never to trust. */
 export async function getMembers(base: URL, coordinator: string, identity: Identity): Promise<Member[]> {
-  const url = new URL('/v1/members', base);
+  const answer = await getSigned(new URL('/v1/members', base), coordinator, identity);
+  return parse(Type.Array(Member, { maxItems: 10_000 }), answer, 'list of members');
+}
+
+/** Whose keys replaced others, as the coordinator says: to be verified from a pinned key on. */
+export async function getRotations(
+  base: URL,
+  coordinator: string,
+  identity: Identity,
+): Promise<SignedRotation[]> {
+  const answer = await getSigned(new URL('/v1/rotations', base), coordinator, identity);
+  return parse(RotationList, answer, 'list of rotations');
+}
+
+function getSigned(url: URL, coordinator: string, identity: Identity): Promise<Uint8Array> {
   const line = { method: 'GET', path: url.pathname, digest: emptyDigest(nodeCrypto) };
   const nonce = nodeRandom(16);
   const authorization = signRequest(nodeCrypto, identity, coordinator, line, Date.now(), nonce);
-  const answer = await httpSend({ method: 'GET', url, headers: { authorization }, maxBytes: MAX_ANSWER });
-  return parse(Type.Array(Member, { maxItems: 10_000 }), answer, 'list of members');
+  return httpSend({ method: 'GET', url, headers: { authorization }, maxBytes: MAX_ANSWER });
 }
 
 function parse<S extends TSchema>(schema: S, bytes: Uint8Array, what: string): Static<S> {

@@ -1,6 +1,6 @@
 /** The coordinator that this node is enrolled with: `coordinator.json` in the state folder. */
 import { join } from 'node:path';
-import { Closed, Key, Name, Role, TributaryError } from '@tributary/protocol';
+import { Closed, Key, LIMITS, Name, Role, TributaryError } from '@tributary/protocol';
 import { type Static, Type } from '@tributary/protocol/typebox';
 import { readJson, writeJson } from './files.ts';
 
@@ -8,6 +8,8 @@ const EnrolmentFile = Closed({
   url: Type.String({ pattern: '^https?://', maxLength: 2000 }),
   /** Pinned: this node talks to no other. */
   key: Key,
+  /** Keys of the same coordinator that were replaced by that one, oldest first. */
+  former: Type.Optional(Type.Array(Key, { maxItems: LIMITS.rotations })),
   /** Of this node, as the operator invited it. */
   name: Name,
   role: Role,
@@ -32,4 +34,15 @@ export async function findEnrolment(folder: string): Promise<Enrolment | undefin
 /** @throws conflict: a state folder belongs to one coordinator for good, since its ledger does. */
 export async function saveEnrolment(folder: string, enrolment: Enrolment): Promise<void> {
   await writeJson(pathIn(folder), enrolment, true);
+}
+
+/** Under which it may have been named in what members signed: the pinned key, and those that it replaced. */
+export function coordinatorKeys({ key, former = [] }: Enrolment): string[] {
+  return [...former, key];
+}
+
+/** None for a folder that was never enrolled. */
+export async function coordinatorKeysOf(folder: string): Promise<string[]> {
+  const enrolment = await findEnrolment(folder);
+  return enrolment ? coordinatorKeys(enrolment) : [];
 }

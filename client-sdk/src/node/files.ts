@@ -51,6 +51,19 @@ export async function writeJson(path: string, value: unknown, exclusive = false)
   }
 }
 
+/** Durably gives one file the name of another, which is gone then. */
+export async function replaceFile(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+    const name = basename(to, '.json') as NodeFile;
+    crashPoint(`node.${name}.renamed`);
+    await syncFolder(dirname(to));
+    crashPoint(`node.${name}.durable`);
+  } catch (thrown) {
+    throw storageProblem(to, thrown);
+  }
+}
+
 /** @returns undefined when there is no such file. @throws storage-failed naming file and field when it does not fit. */
 export async function readJson<S extends TSchema>(path: string, schema: S): Promise<Static<S> | undefined> {
   let text: string;

@@ -8,6 +8,7 @@ import {
   Bytes,
   Closed,
   canonicalBytes,
+  concat,
   fromBase64,
   type Identity,
   identityFromSeed,
@@ -18,7 +19,8 @@ import {
 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import { type Static, Type } from '@tributary/protocol/typebox';
-import { makePrivateFolder, readJson, writeJson } from './files.ts';
+import { type NodeIdentity, splitSeedOf } from '../session/index.ts';
+import { makePrivateFolder, readJson, replaceFile, writeJson } from './files.ts';
 
 /** 32 MiB and about 0.1 s for each guess (RFC 7914, 2; OWASP asks for N = 2^15 at r = 8 with p = 3, or more). */
 const KDF = { name: 'scrypt', N: 2 ** 15, r: 8, p: 1 } as const;
@@ -26,7 +28,8 @@ const MIN_PASSPHRASE = 8;
 
 /** The parameters are literals: a file that asks for others was not written by this version. */
 const IdentityFile = Closed({
-  version: Type.Literal(1),
+  /** 2: of a successor, with what it keeps of the first key. */
+  version: Type.Union([Type.Literal(1), Type.Literal(2)]),
   key: Key,
   kdf: Closed({
     name: Type.Literal(KDF.name),
@@ -37,10 +40,12 @@ const IdentityFile = Closed({
   }),
   cipher: Type.Literal('chacha20-poly1305'),
   nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{16}$' }),
-  sealed: Bytes(48),
+  sealed: Bytes(80),
 });
 
 const pathIn = (folder: string): string => join(folder, 'identity.json');
+/** The key that is to take its place: here from before the coordinator hears of it until it has. */
+const nextIn = (folder: string): string => join(folder, 'identity.next.json');
 
 /**
  * Makes a new key in the state folder `folder` (created with mode 0700) and returns it.
@@ -54,31 +59,70 @@ export async function createIdentity(folder: string, passphrase: string): Promis
     });
   await makePrivateFolder(folder);
   const identity = identityFromSeed(nodeCrypto, nodeRandom(32));
+  await write(pathIn(folder), identity, passphrase);
+  return identity;
+}
+
+/**
+ * Makes the successor of the key in `folder`, or reads the one that an interrupted rotation left.
+ * @throws forbidden for a wrong passphrase, storage-failed
+ */
+export async function openNextIdentity(
+  folder: string,
+  before: NodeIdentity,
+  passphrase: string,
+): Promise<NodeIdentity> {
+  const path = nextIn(folder);
+  const started = await readJson(path, IdentityFile);
+  if (started) return unseal(path, started, passphrase);
+  const splitSeed = splitSeedOf(nodeCrypto, before);
+  const next = { ...identityFromSeed(nodeCrypto, nodeRandom(32)), splitSeed };
+  await write(path, next, passphrase);
+  return next;
+}
+
+/** The successor takes the place of the key, which is gone then. */
+export async function adoptNextIdentity(folder: string): Promise<void> {
+  await replaceFile(nextIn(folder), pathIn(folder));
+}
+
+/** Id of the successor in `folder` that has not taken its place yet. */
+export async function readNextKey(folder: string): Promise<string | undefined> {
+  return (await readJson(nextIn(folder), IdentityFile))?.key;
+}
+
+async function write(path: string, identity: NodeIdentity, passphrase: string): Promise<void> {
+  const { seed, splitSeed } = identity;
   const kdf = { ...KDF, salt: toBase64(nodeRandom(16)) };
   const nonce = nodeRandom(12);
-  const head = { version: 1 as const, key: identity.id, kdf, cipher: 'chacha20-poly1305' as const };
+  const version = splitSeed ? 2 : 1;
+  const head = { version, key: identity.id, kdf, cipher: 'chacha20-poly1305' as const };
   const sealed = nodeCrypto.seal(
     await stretch(passphrase, kdf.salt),
     nonce,
-    identity.seed,
+    splitSeed ? concat(seed, splitSeed) : seed,
     canonicalBytes(head),
   );
-  await writeJson(pathIn(folder), { ...head, nonce: toBase64(nonce), sealed: toBase64(sealed) }, true);
-  return identity;
+  await writeJson(path, { ...head, nonce: toBase64(nonce), sealed: toBase64(sealed) }, true);
 }
 
 /**
  * @throws not-found when there is no key, forbidden for a wrong passphrase or an altered file, storage-failed for a file
  * that does not fit its schema.
  */
-export async function loadIdentity(folder: string, passphrase: string): Promise<Identity> {
-  const path = pathIn(folder);
-  const file = await readIdentityFile(folder);
-  const { nonce, sealed, ...head } = file;
-  let seed: Uint8Array;
+export async function loadIdentity(folder: string, passphrase: string): Promise<NodeIdentity> {
+  return unseal(pathIn(folder), await readIdentityFile(folder), passphrase);
+}
+
+async function unseal(
+  path: string,
+  { nonce, sealed, ...head }: Static<typeof IdentityFile>,
+  passphrase: string,
+): Promise<NodeIdentity> {
+  let secrets: Uint8Array;
   try {
     const key = await stretch(passphrase, head.kdf.salt);
-    seed = nodeCrypto.open(key, fromBase64(nonce), fromBase64(sealed), canonicalBytes(head));
+    secrets = nodeCrypto.open(key, fromBase64(nonce), fromBase64(sealed), canonicalBytes(head));
   } catch {
     throw new TributaryError(
       'forbidden',
@@ -88,12 +132,12 @@ export async function loadIdentity(folder: string, passphrase: string): Promise<
       },
     );
   }
-  const identity = identityFromSeed(nodeCrypto, seed);
-  if (identity.id !== head.key)
+  const identity = identityFromSeed(nodeCrypto, secrets.slice(0, 32));
+  if (identity.id !== head.key || secrets.length !== 32 * head.version)
     throw new TributaryError('forbidden', `${path} holds another key than it says.`, {
       remedy: 'Restore the file from a backup.',
     });
-  return identity;
+  return head.version === 2 ? { ...identity, splitSeed: secrets.slice(32) } : identity;
 }
 
 /** Id of the key in `folder`, without the passphrase; undefined when there is none. */

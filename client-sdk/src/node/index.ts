@@ -11,8 +11,9 @@ export {
   type ListedMember,
   type ListMembersOptions,
   listMembers,
-  loadPinned,
   type MemberStatus,
-  type PinnedMember,
 } from './members.ts';
+export { loadPinned, type PinnedMember } from './members-file.ts';
+export type { Move } from './moves.ts';
+export { type RotatedKey, type RotateKeyOptions, rotateKey } from './rotate.ts';
 export { type RunningNode, type StartNodeOptions, startNode } from './start.ts';

@@ -1,45 +1,21 @@
-/**
- * Whose keys the owner of this node has accepted. A coordinator could invent partners; so it only names them, and a
- * partner counts once its fingerprint was compared by other means and accepted here.
- */
-import { join } from 'node:path';
-import {
-  Closed,
-  Count,
-  fingerprint,
-  type Identity,
-  Key,
-  Member,
-  Name,
-  TributaryError,
-} from '@tributary/protocol';
+import { fingerprint, type Identity, type Member, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import { type Static, Type } from '@tributary/protocol/typebox';
-import { getMembers } from '../connection/requests.ts';
+import { getMembers, getRotations } from '../connection/requests.ts';
 import { requireSecureUrl } from '../connection/url.ts';
-import { loadEnrolment } from './enrolment.ts';
-import { exclusively, readJson, writeJson } from './files.ts';
+import { coordinatorKeysOf, loadEnrolment } from './enrolment.ts';
 import { readIdentityKey } from './identity-file.ts';
-
-const PinnedMember = Closed({ name: Name, key: Key, acceptedAt: Count });
-/** A member whose key the owner has accepted. */
-export type PinnedMember = Static<typeof PinnedMember>;
-
-const MembersFile = Closed({
-  pinned: Type.Array(PinnedMember),
-  /** As the coordinator last named them. */
-  seen: Type.Array(Member),
-});
-type MembersFile = Static<typeof MembersFile>;
+import { changeMembers, loadMembers, type PinnedMember } from './members-file.ts';
+import { type Move, movesOf, withRotations } from './moves.ts';
 
 /**
  * - `self`: this node.
  * - `accepted`: counts.
  * - `stranger`: named by the coordinator only; does not count.
+ * - `rotated`: the accepted key signed that this one takes its place; does not count before it is accepted.
  * - `changed`: the coordinator shows another key under an accepted name; does not count.
  * - `gone`: accepted, but the coordinator names it no longer.
  */
-export type MemberStatus = 'self' | 'accepted' | 'stranger' | 'changed' | 'gone';
+export type MemberStatus = 'self' | 'accepted' | 'stranger' | 'rotated' | 'changed' | 'gone';
 
 export interface ListedMember {
   readonly name: string;
@@ -50,27 +26,11 @@ export interface ListedMember {
   readonly status: MemberStatus;
 }
 
-export const membersPath = (folder: string): string => join(folder, 'members.json');
-
-async function load(folder: string): Promise<MembersFile> {
-  return (await readJson(membersPath(folder), MembersFile)) ?? { pinned: [], seen: [] };
-}
-
-async function change(folder: string, next: (file: MembersFile) => MembersFile): Promise<void> {
-  await exclusively(membersPath(folder), async () =>
-    writeJson(membersPath(folder), next(await load(folder))),
-  );
-}
-
-export async function loadPinned(folder: string): Promise<readonly PinnedMember[]> {
-  return (await load(folder)).pinned;
-}
-
 /** Notes whom the coordinator names; accepts nobody. */
 export async function noteSeen(folder: string, members: readonly Member[]): Promise<void> {
-  const before = await load(folder);
+  const before = await loadMembers(folder);
   if (JSON.stringify(before.seen) !== JSON.stringify(members))
-    await change(folder, ({ pinned }) => ({ pinned, seen: [...members] }));
+    await changeMembers(folder, (file) => ({ ...file, seen: [...members] }));
 }
 
 export interface ListMembersOptions {
@@ -85,13 +45,20 @@ export async function listMembers(options: ListMembersOptions): Promise<ListedMe
   const { folder, identity, allowInsecure = false } = options;
   if (identity) {
     const { url, key } = await loadEnrolment(folder);
-    await noteSeen(folder, await getMembers(requireSecureUrl(url, allowInsecure), key, identity));
+    const base = requireSecureUrl(url, allowInsecure);
+    await noteSeen(folder, await getMembers(base, key, identity));
+    const rotations = await getRotations(base, key, identity);
+    await changeMembers(folder, (file) => withRotations(file, rotations));
   }
-  const { pinned, seen } = await load(folder);
+  const file = await loadMembers(folder);
+  const { pinned, seen } = file;
+  const moves = movesOf(file, await coordinatorKeysOf(folder));
   const self = await readIdentityKey(folder);
-  const listed = seen.map(({ name, key, role }) => entry(name, key, role, statusOf(name, key, self, pinned)));
+  const listed = seen.map(({ name, key, role }) =>
+    entry(name, key, role, statusOf(name, key, self, pinned, moves)),
+  );
   const gone = pinned
-    .filter(({ key }) => !seen.some((member) => member.key === key))
+    .filter(({ key }) => !seen.some((member) => member.key === key) && !moves.has(key))
     .map(({ name, key }) => entry(name, key, 'partner', 'gone'));
   return [...listed, ...gone].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -105,15 +72,18 @@ function statusOf(
   key: string,
   self: string | undefined,
   pinned: readonly PinnedMember[],
+  moves: ReadonlyMap<string, Move>,
 ): MemberStatus {
   if (key === self) return 'self';
   if (pinned.some((member) => member.key === key)) return 'accepted';
+  if ([...moves.values()].some((move) => move.key === key)) return 'rotated';
   return pinned.some((member) => member.name === name) ? 'changed' : 'stranger';
 }
 
 /**
  * Accepts the key under which the coordinator last named `name`. The caller has shown the fingerprint to the owner.
  * @param key what the owner compared; a list that changed meanwhile is noticed.
+ * A key that the accepted one signed for takes its place.
  * @param replace accepts a new key for a name that is accepted already (the old key counts no longer).
  * @throws not-found for a name that was never listed, conflict when the key changed
  */
@@ -123,7 +93,9 @@ export async function acceptMember(
   { key, replace = false }: { key?: string; replace?: boolean } = {},
 ): Promise<PinnedMember> {
   let accepted: PinnedMember | undefined;
-  await change(folder, ({ pinned, seen }) => {
+  const coordinators = await coordinatorKeysOf(folder);
+  await changeMembers(folder, (file) => {
+    const { pinned, seen } = file;
     const member = seen.find((candidate) => candidate.name === name);
     if (!member) {
       const remedy = '`tributary node members list` asks the coordinator who is enrolled.';
@@ -133,12 +105,14 @@ export async function acceptMember(
       throw new TributaryError('conflict', `The key of ${name} changed since it was listed.`, {
         remedy: 'List the members again and compare the fingerprint again.',
       });
-    const before = pinned.find((other) => other.name === name || other.key === member.key);
+    const moves = movesOf(file, coordinators);
+    const moved = pinned.find((other) => moves.get(other.key)?.key === member.key);
+    const before = pinned.find((other) => other.name === name || other.key === member.key) ?? moved;
     if (before?.key === member.key && before.name === name) {
       accepted = before;
-      return { pinned, seen };
+      return file;
     }
-    if (before && !replace)
+    if (before && before !== moved && !replace)
       throw new TributaryError(
         'conflict',
         `Accepted is ${before.name} with ${fingerprint(nodeCrypto, before.key)}; the coordinator now shows ` +
@@ -146,7 +120,7 @@ export async function acceptMember(
         { remedy: 'Ask that partner whether it changed its key; only then replace it.' },
       );
     accepted = { name, key: member.key, acceptedAt: Date.now() };
-    return { pinned: [...pinned.filter((other) => other !== before), accepted], seen };
+    return { ...file, pinned: [...pinned.filter((other) => other !== before), accepted] };
   });
   return accepted!;
 }

@@ -1,7 +1,7 @@
 /** A running node: node.yaml and the state folder behind one FederatedClient. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Member, SpeedClass } from '@tributary/protocol';
+import type { Identity, Member, SpeedClass } from '@tributary/protocol';
 import { FederatedClient } from '../client.ts';
 import { policyRemarks } from '../policy/index.ts';
 import { createExternalTrainer } from '../trainer/external/external-trainer.ts';
@@ -13,7 +13,9 @@ import { makePrivateFolder } from './files.ts';
 import { loadIdentity } from './identity-file.ts';
 import { openFileLedger } from './ledger/file.ts';
 import { lockFolder } from './lock.ts';
-import { loadPinned, membersPath, noteSeen } from './members.ts';
+import { noteSeen } from './members.ts';
+import { loadPinned, membersPath } from './members-file.ts';
+import { checkMoves, type Move } from './moves.ts';
 import { watchFile } from './watch.ts';
 
 export interface StartNodeOptions {
@@ -27,6 +29,8 @@ export interface StartNodeOptions {
   readonly trainer?: Trainer;
   /** Called with each line that the owner's own trainer program writes to standard error, and when it ends. */
   readonly onTrainerLog?: (line: string) => void;
+  /** A partner whose key was accepted has another one now; `followed`: it is accepted in its place. */
+  readonly onRotated?: (move: Move, followed: boolean) => void;
   /** Called before the node connects: the place for listeners. */
   readonly prepare?: (client: FederatedClient) => void;
 }
@@ -83,7 +87,7 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
       ...{ identity, policy, ledger, trainer, allowInsecure },
     });
     undo.push(() => client.close());
-    undo.push(keepInStep(client, folder));
+    undo.push(keepInStep(client, options, identity));
     options.prepare?.(client);
     const connected = client.connect();
     // Whoever does not await it must not crash over it: `disconnected` tells the same.
@@ -109,15 +113,34 @@ async function createTrainer({ config, onTrainerLog = () => {} }: StartNodeOptio
 }
 
 /** Between the client and the files that the command line changes. @returns stops it */
-function keepInStep(client: FederatedClient, folder: string): () => Promise<void> {
+function keepInStep(
+  client: FederatedClient,
+  { config, allowInsecure = false, onRotated = () => {} }: StartNodeOptions,
+  identity: Identity,
+): () => Promise<void> {
+  const folder = config.state;
+  const follow = config.policy.rotation === 'follow';
   let last: Promise<unknown> = Promise.resolve();
   // What cannot be read now is read at the next change; a node does not die of it.
   const queue = (job: () => Promise<unknown>): void => {
     last = last.then(job).catch(() => {});
   };
-  client.on('connected', ({ members }: { members: readonly Member[] }) =>
-    queue(() => noteSeen(folder, members)),
-  );
+  const pin = async () => client.pin((await loadPinned(folder)).map(({ key }) => key));
+  const told = new Set<string>();
+  const listed = ({ members }: { members: readonly Member[] }) =>
+    queue(async () => {
+      await noteSeen(folder, members);
+      const keys = new Set(members.map(({ key }) => key));
+      if ((await loadPinned(folder)).every(({ key }) => keys.has(key))) return;
+      const moves = await checkMoves({ folder, identity, allowInsecure, follow });
+      if (follow) await pin();
+      for (const move of moves) {
+        if (!told.has(move.key)) onRotated(move, follow);
+        told.add(move.key);
+      }
+    });
+  client.on('connected', listed);
+  client.on('members', listed);
   client.on('proposal', ({ run, plan, planHash, topologyHash, verdict }) => {
     if (verdict.verdict === 'ask')
       queue(() => notePending(folder, { plan: planHash, topology: topologyHash }, run, plan));
@@ -128,9 +151,7 @@ function keepInStep(client: FederatedClient, folder: string): () => Promise<void
         for (const [plan, decision] of await loadDecisions(folder)) client.decide(plan, decision);
       }),
     ),
-    watchFile(membersPath(folder), () =>
-      queue(async () => client.accept((await loadPinned(folder)).map(({ key }) => key))),
-    ),
+    watchFile(membersPath(folder), () => queue(pin)),
   ];
   return async () => {
     for (const stop of stops) stop();

@@ -11,7 +11,8 @@ import { saveEnrolment } from './enrolment.ts';
 import { exclusively, makePrivateFolder, writeJson } from './files.ts';
 import { createIdentity, loadIdentity, readIdentityKey } from './identity-file.ts';
 import { lockFolder } from './lock.ts';
-import { acceptMember, listMembers, loadPinned, noteSeen } from './members.ts';
+import { acceptMember, listMembers, noteSeen } from './members.ts';
+import { loadPinned } from './members-file.ts';
 
 const PASSPHRASE = 'correct horse battery staple';
 const root = mkdtempSync(join(tmpdir(), 'tributary-state-'));

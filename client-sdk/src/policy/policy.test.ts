@@ -32,9 +32,10 @@ describe('parsePolicy', () => {
       minSum: 3,
       collusion: 1,
       maxRounds: 100,
+      rotation: 'ask',
       weights: ['exact', 'bucketed', 'uniform'],
     });
-    expect(parsePolicy(undefined, 'evaluator')).toEqual({ role: 'evaluator', plans: 'any' });
+    expect(parsePolicy(undefined, 'evaluator')).toEqual({ role: 'evaluator', plans: 'any', rotation: 'ask' });
   });
 
   test.each([
@@ -43,6 +44,7 @@ describe('parsePolicy', () => {
     [{ collusion: 0 }, /policy: collusion .*1, got 0/],
     [{ minroster: 5 }, /unknown field "minroster"/],
     [{ aggregation: 'plain' }, /policy: aggregation/],
+    [{ rotation: 'always' }, /policy: rotation/],
     [{ plans: 'all' }, /policy: plans/],
     [{ plans: 'any' }, /policy: plans/],
     [{ plans: [{ plan: 'abc' }] }, /policy: plans/],
@@ -56,7 +58,11 @@ describe('parsePolicy', () => {
   });
 
   test('an evaluator may restrict plans and nothing else', () => {
-    expect(parsePolicy({ plans: 'ask' }, 'evaluator')).toEqual({ role: 'evaluator', plans: 'ask' });
+    expect(parsePolicy({ plans: 'ask' }, 'evaluator')).toEqual({
+      role: 'evaluator',
+      plans: 'ask',
+      rotation: 'ask',
+    });
     expect(() => parsePolicy({ minRoster: 5 }, 'evaluator')).toThrow(/unknown field "minRoster"/);
   });
 });

@@ -23,6 +23,8 @@ const Plans = Type.Union([Type.Literal('ask'), Type.Array(AllowedPlan, { maxItem
 const Members = (options: object) =>
   Type.Integer({ minimum: FLOORS.members, maximum: LIMITS.cohort, ...options });
 
+const Rotation = Type.Enum(['ask', 'follow'], { default: 'ask' });
+
 const PartnerRules = Closed({
   /** `ask`: the owner decides with `tributary node approve HASH`. Missing: nothing is allowed. */
   plans: Type.Union([Type.Literal('ask'), Type.Array(AllowedPlan, { maxItems: 1000 })], { default: [] }),
@@ -39,12 +41,14 @@ const PartnerRules = Closed({
     default: FLOORS.collusion,
   }),
   maxRounds: Type.Integer({ minimum: 1, maximum: LIMITS.rounds, default: 100 }),
+  /** When an accepted key signs for a successor: `ask` leaves it to the owner, `follow` accepts it in its place. */
+  rotation: Rotation,
   /** How a plan may weigh this partner's update. */
   weights: Type.Array(Type.Enum([...WEIGHTS]), { minItems: 1, uniqueItems: true, default: [...WEIGHTS] }),
 });
 
 /** Evaluator nodes hold public data, so plans are all there is to restrict; missing: all are allowed. */
-const EvaluatorRules = Closed({ plans: Type.Optional(Plans) });
+const EvaluatorRules = Closed({ plans: Type.Optional(Plans), rotation: Type.Optional(Rotation) });
 
 export interface PartnerPolicy extends Readonly<Static<typeof PartnerRules>> {
   readonly role: 'partner';
@@ -53,6 +57,8 @@ export interface PartnerPolicy extends Readonly<Static<typeof PartnerRules>> {
 export interface EvaluatorPolicy {
   readonly role: 'evaluator';
   readonly plans: 'any' | 'ask' | readonly AllowedPlan[];
+  /** Of the coordinator's key. */
+  readonly rotation: 'ask' | 'follow';
 }
 
 export type Policy = PartnerPolicy | EvaluatorPolicy;
@@ -67,8 +73,10 @@ export function parsePolicy(raw: unknown, role: Member['role']): Policy {
   // What is nested without end has no copy either.
   canonicalJson(raw ?? {});
   const given = structuredClone(raw ?? {});
-  if (role === 'evaluator')
-    return { role, plans: validate(EvaluatorRules, given, 'policy of an evaluator').plans ?? 'any' };
+  if (role === 'evaluator') {
+    const { plans = 'any', rotation = 'ask' } = validate(EvaluatorRules, given, 'policy of an evaluator');
+    return { role, plans, rotation };
+  }
   const rules = validate(PartnerRules, Value.Default(PartnerRules, given), 'policy');
   if (rules.minSum > rules.minRoster)
     throw new TributaryError(

@@ -9,6 +9,8 @@ export function policyRemarks(policy: Policy): string[] {
   const remarks: string[] = [];
   if (Array.isArray(policy.plans) && policy.plans.length === 0)
     remarks.push('plans: none are allowed, so this node takes part in nothing.');
+  if (policy.rotation === 'follow')
+    remarks.push('rotation follow: whoever steals a key that is accepted here can put another in its place.');
   if (policy.role === 'evaluator') return remarks;
   const { minRoster, minSum, collusion, aggregation } = policy;
   if (aggregation === 'allow-plain')

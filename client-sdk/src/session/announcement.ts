@@ -18,6 +18,7 @@ import { declineRun, dropAttempt } from './attempt.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
 import { type AttemptRecord, type LedgerView, noted, requireNewer, whySitOut } from './ledger.ts';
+import { splitSeedOf } from './split-seed.ts';
 import { type KnownRun, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
 /** Refused announcements that are written down: a coordinator must not fill this node's disk by asking for ever. */
@@ -104,9 +105,8 @@ function seeds(
   { crypto, identity }: SessionContext,
   id: string,
 ): { seed: Uint8Array; splitSeed: Uint8Array } {
-  const derive = (salt: Uint8Array, purpose: string) =>
-    crypto.hkdf(identity.seed, salt, utf8(`tributary/1/${purpose}`), 32);
-  return { seed: derive(fromHex(id), 'training'), splitSeed: derive(new Uint8Array(32), 'hold-out') };
+  const seed = crypto.hkdf(identity.seed, fromHex(id), utf8('tributary/1/training'), 32);
+  return { seed, splitSeed: splitSeedOf(crypto, identity) };
 }
 
 /** The same answer again, whatever has been answered so far. */

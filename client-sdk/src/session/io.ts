@@ -5,7 +5,6 @@ import type {
   Crypto,
   EngineReport,
   ErrorCode,
-  Identity,
   Member,
   Plan,
   Random,
@@ -15,6 +14,7 @@ import type {
 import type { MaskTerm } from '@tributary/protocol/secagg';
 import type { Approvals, Policy, Verdict } from '../policy/index.ts';
 import type { AttemptRecord } from './ledger.ts';
+import type { NodeIdentity } from './split-seed.ts';
 import type { EvaluationResult, SessionState } from './state.ts';
 
 /** `attempt` is always the hash of the announcement. */
@@ -109,6 +109,8 @@ export type SessionEvent =
       readonly members: readonly Member[];
       readonly strangers: readonly Member[];
     }
+  /** A member has changed its key; who is enrolled now. */
+  | { readonly type: 'members'; readonly members: readonly Member[] }
   /** `final`: this client does not come back by itself. */
   | {
       readonly type: 'disconnected';
@@ -175,7 +177,7 @@ export type SessionEvent =
 export interface SessionContext {
   readonly crypto: Crypto;
   readonly random: Random;
-  readonly identity: Identity;
+  readonly identity: NodeIdentity;
   /** Pinned key of the coordinator. */
   readonly coordinator: string;
   readonly policy: Policy;

@@ -64,6 +64,8 @@ function fromCoordinator(
   switch (message.type) {
     case 'ready':
       return ready(state, message, context);
+    case 'members':
+      return { state, effects: [emit({ type: 'members', members: message.members })] };
     case 'proposal':
       return propose(state, message, context);
     case 'announce':

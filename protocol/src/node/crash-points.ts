@@ -52,7 +52,7 @@ export const COORDINATOR_CRASH_POINTS = [
 
 /** Files of a node's state folder, without `.json`. */
 const NODE_FILES = ['identity', 'coordinator', 'members', 'approvals'] as const;
-export type NodeFile = (typeof NODE_FILES)[number];
+export type NodeFile = (typeof NODE_FILES)[number] | 'identity.next';
 const RECORDS = ['started', 'announced', 'vector-sent', 'certified', 'published', 'refused'] as const;
 const SENT = ['instance', 'consent', 'advert', 'shares', 'agree', 'unmask', 'leave', 'abandon'] as const;
 
@@ -72,9 +72,20 @@ export const NODE_CRASH_POINTS = [
   'node.upload.acknowledged',
 ] as const;
 
-export type CrashPoint = (typeof COORDINATOR_CRASH_POINTS)[number] | (typeof NODE_CRASH_POINTS)[number];
+/** Once in a year, so that `npm run chaos` does not wait for them; tests of their own do. */
+const ROTATION_CRASH_POINTS = [
+  'coordinator.rotate.applied',
+  'coordinator.rotate.committed',
+  'node.rotate.bound',
+  ...(['synced', 'renamed', 'durable'] as const).map((moment) => `node.identity.next.${moment}` as const),
+] as const;
 
-/** All of them. */
+export type CrashPoint =
+  | (typeof COORDINATOR_CRASH_POINTS)[number]
+  | (typeof NODE_CRASH_POINTS)[number]
+  | (typeof ROTATION_CRASH_POINTS)[number];
+
+/** All that chaos must hit. */
 export const CRASH_POINTS: readonly CrashPoint[] = [...COORDINATOR_CRASH_POINTS, ...NODE_CRASH_POINTS];
 
 interface Armed {
@@ -90,7 +101,8 @@ function arm(text: string | undefined): Armed | null {
   if (!text) return null;
   const [name = '', passage = '1'] = text.split(':');
   const left = Number(passage);
-  if (!(CRASH_POINTS as readonly string[]).includes(name) || !Number.isSafeInteger(left) || left < 1)
+  const known: readonly string[] = [...CRASH_POINTS, ...ROTATION_CRASH_POINTS];
+  if (!known.includes(name) || !Number.isSafeInteger(left) || left < 1)
     throw new TributaryError(
       'malformed',
       `TRIBUTARY_CRASH_AT: ${JSON.stringify(text)} names no crash point.`,

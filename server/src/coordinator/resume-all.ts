@@ -42,7 +42,10 @@ export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
     crashPoint('coordinator.resumed');
     // The crash may have come between the partner's row and the run's journal.
     for (const member of membersOf(run.state))
-      if (!active.has(member)) await coordinator.submit(run, { type: 'revoked', member, why: 'suspended' });
+      if (!active.has(member)) {
+        const why = (await deps.store.rotationOf(member)) ? 'rotated' : 'suspended';
+        await coordinator.submit(run, { type: 'revoked', member, why });
+      }
     // No attempt can succeed: twenty would be opened and lost before the run failed.
     if (sound || isOver(run.state.status) || run.state.head.model !== model) continue;
     await coordinator.submit(run, {

@@ -71,7 +71,13 @@ export interface Auth {
 }
 
 const EMPTY_DIGEST = emptyDigest(nodeCrypto);
-const REFUSALS = new Set(['unauthenticated', 'bad-signature', 'invite-invalid']);
+const REFUSALS = new Set([
+  'unauthenticated',
+  'bad-signature',
+  'invite-invalid',
+  'key-rotated',
+  'wrong-coordinator',
+]);
 
 export function installAuth(fastify: FastifyInstance, deps: AuthDeps): Auth {
   const { coordinator, tokens, partners, sessions, now = Date.now } = deps;

@@ -13,6 +13,8 @@ const BOTH = new Set(['GET /healthz', 'GET /readyz', 'GET /v1/coordinator']);
 const NODES = new Set([
   'POST /v1/enrol',
   'GET /v1/members',
+  'POST /v1/rotations',
+  'GET /v1/rotations',
   'PUT /v1/updates/:attempt',
   'GET /v1/updates/:attempt',
 ]);

@@ -9,15 +9,19 @@ import {
   type Identity,
   type InviteRequest,
   type InviteResponse,
+  LIMITS,
   type Member,
   type Partner,
   type Random,
+  requireRotation,
   requireSignature,
+  type SignedRotation,
   TributaryError,
   toBase64,
 } from '@tributary/protocol';
 import { crashPoint, nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { PartnerRow, Store } from '../storage/ports.ts';
+import { refusals } from '../storage/rules.ts';
 
 const WEEK = 7 * 86_400;
 
@@ -33,7 +37,16 @@ export interface Partners {
   remove(name: string): Promise<void>;
   /** Active ones with their keys: what nodes compare with their pins. */
   members(): Promise<Member[]>;
+  /** @throws key-rotated */
   find(key: string): Promise<PartnerRow | undefined>;
+  /**
+   * The same one again is success.
+   * @throws malformed, wrong-coordinator, bad-signature, unauthenticated (also: its time is far off), forbidden, conflict,
+   * key-rotated
+   */
+  rotate(signed: SignedRotation): Promise<EnrolResponse>;
+  /** Those that led to the keys of today. */
+  rotations(): Promise<SignedRotation[]>;
 }
 
 export interface PartnersDeps {
@@ -46,6 +59,8 @@ export interface PartnersDeps {
   readonly engineOf?: (key: string) => EngineReport | null;
   /** Its session, and its part in open attempts, must end at once. */
   readonly onRevoked?: (key: string, why: 'suspended' | 'removed' | 'rotated') => Promise<void>;
+  /** The list of members has changed. */
+  readonly onMembers?: (members: readonly Member[]) => void;
   readonly now?: () => number;
   readonly random?: Random;
 }
@@ -53,7 +68,10 @@ export interface PartnersDeps {
 export function createPartners(deps: PartnersDeps): Partners {
   const { store, identity, connected, now = Date.now, random = nodeRandom } = deps;
 
-  const toPartner = ({ name, role, status, key, lastSeen, incident }: PartnerRow): Partner => ({
+  const toPartner = (
+    { name, role, status, key, lastSeen, incident }: PartnerRow,
+    rotated: number | null,
+  ): Partner => ({
     name,
     role,
     status,
@@ -63,8 +81,12 @@ export function createPartners(deps: PartnersDeps): Partners {
     lastSeen,
     engine: key === null ? null : (deps.engineOf?.(key) ?? null),
     incident,
+    rotated,
   });
-  const list = async () => (await store.partners()).map(toPartner);
+  async function list(): Promise<Partner[]> {
+    const times = new Map((await store.rotations()).map(({ rotation }) => [rotation.new, rotation.time]));
+    return (await store.partners()).map((row) => toPartner(row, times.get(row.key ?? '') ?? null));
+  }
   const members = async () =>
     (await store.partners())
       .filter((row) => row.status === 'active')
@@ -117,7 +139,39 @@ export function createPartners(deps: PartnersDeps): Partners {
       if (removed.key !== null) await deps.onRevoked?.(removed.key, 'removed');
     },
     members,
-    find: (key) => store.partnerByKey(key),
+    async find(key) {
+      const partner = await store.partnerByKey(key);
+      if (partner) return partner;
+      const replaced = await store.rotationOf(key);
+      if (replaced) throw refusals.keyRotated(replaced);
+      return undefined;
+    },
+    async rotate(signed) {
+      requireRotation(nodeCrypto, signed, { subject: 'member', coordinators: [identity.id] });
+      const { old, time } = signed.rotation;
+      if (Math.abs(now() - time) > LIMITS.clockSkewMs)
+        throw new TributaryError(
+          'unauthenticated',
+          'The rotation is too old, or one of the two clocks is wrong.',
+          {
+            remedy: 'Set the clock of this machine; up to five minutes are tolerated.',
+          },
+        );
+      const { name, role } = await store.rotate(signed);
+      crashPoint('coordinator.rotate.committed');
+      await deps.onRevoked?.(old, 'rotated');
+      const listed = await members();
+      deps.onMembers?.(listed);
+      return { name, role, members: listed };
+    },
+    async rotations() {
+      const before = new Map((await store.rotations()).map((signed) => [signed.rotation.new, signed]));
+      const leadingTo = (key: string): SignedRotation[] => {
+        const last = before.get(key);
+        return last ? [...leadingTo(last.rotation.old), last] : [];
+      };
+      return (await members()).flatMap(({ key }) => leadingTo(key));
+    },
   };
 }
 

@@ -1,4 +1,7 @@
 import { storeAcceptance } from './acceptance.ts';
+import { rotationAcceptance } from './acceptance-rotations.ts';
 import { createMemoryStore } from './memory.ts';
 
-storeAcceptance('memory', { open: async () => createMemoryStore(), reopen: null });
+const adapter = { open: async () => createMemoryStore(), reopen: null };
+storeAcceptance('memory', adapter);
+rotationAcceptance('memory', adapter);

@@ -1,4 +1,5 @@
 /** The Store port in memory, for tests: nothing outlives it, everything else is as in the real ones. */
+import type { SignedRotation } from '@tributary/protocol';
 import {
   type Commit,
   type EvaluationRow,
@@ -13,7 +14,15 @@ import {
   VOIDS_KEPT,
   type VoidRow,
 } from './ports.ts';
-import { appendEntry, type JournalHead, refusals, replaceSnapshot, requireEpoch } from './rules.ts';
+import {
+  appendEntry,
+  type JournalHead,
+  judgeRotation,
+  refusals,
+  replaceSnapshot,
+  requireEpoch,
+  requireFewRotations,
+} from './rules.ts';
 
 interface Tables {
   readonly runs: Map<string, RunRow>;
@@ -37,6 +46,21 @@ export function createMemoryStore(epoch = 1): Store {
   };
   const tokens = new Map<string, TokenRow>();
   const partners = new Map<string, PartnerRow>();
+  /** By the old key. */
+  const rotations = new Map<string, SignedRotation & { readonly nth: number }>();
+  const removedKeys = new Set<string>();
+  const rotatedTo = (key: string) => [...rotations.values()].find(({ rotation }) => rotation.new === key);
+  const isRetired = (key: string) =>
+    rotations.has(key) || rotatedTo(key) !== undefined || removedKeys.has(key);
+  const before = (key: string) => rotatedTo(key)?.nth ?? 0;
+  const replacedBy = (key: string): SignedRotation | undefined => {
+    const found = rotations.get(key);
+    return found && copy({ rotation: found.rotation, signatures: found.signatures });
+  };
+  const addRotation = (signed: SignedRotation) => {
+    const { old } = signed.rotation;
+    rotations.set(old, { ...copy(signed), nth: before(old) + 1 });
+  };
   const byKey = (key: string) => [...partners.values()].find((partner) => partner.key === key);
 
   return {
@@ -77,7 +101,7 @@ export function createMemoryStore(epoch = 1): Store {
     async enrol(inviteHash, key, now) {
       const invited = [...partners.values()].find((partner) => partner.inviteHash === inviteHash);
       if (!invited || now >= (invited.inviteExpires ?? 0)) throw refusals.invite();
-      if (byKey(key)) throw refusals.keyTaken();
+      if (byKey(key) || isRetired(key)) throw refusals.keyTaken();
       const partner: PartnerRow = {
         ...invited,
         status: 'active',
@@ -98,8 +122,32 @@ export function createMemoryStore(epoch = 1): Store {
     async removePartner(name) {
       const partner = partners.get(name);
       partners.delete(name);
+      if (partner?.key) removedKeys.add(partner.key);
       return partner;
     },
+    async rotate(signed) {
+      const { old, new: next } = signed.rotation;
+      const owner = byKey(old);
+      const taken = byKey(next) !== undefined || isRetired(next);
+      const facts = { replaced: replacedBy(old), owner, taken, before: before(old) };
+      if (!judgeRotation(signed, facts)) {
+        addRotation(signed);
+        partners.set(owner!.name, { ...owner!, key: next });
+      }
+      const now = byKey(next);
+      if (!now) throw refusals.noLonger();
+      return copy(now);
+    },
+    async addOwnRotation(signed) {
+      const { old, new: next } = signed.rotation;
+      const replaced = replacedBy(old);
+      if (replaced?.rotation.new === next) return;
+      if (replaced || byKey(next) || isRetired(next)) throw refusals.keyTaken();
+      requireFewRotations(before(old));
+      addRotation(signed);
+    },
+    rotations: async () => [...rotations.keys()].map((old) => replacedBy(old)!),
+    rotationOf: async (key) => replacedBy(key),
     async touchPartner(key, now) {
       const partner = byKey(key);
       if (partner) partners.set(partner.name, { ...partner, lastSeen: now });

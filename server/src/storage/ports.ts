@@ -12,6 +12,7 @@ import type {
   Plan,
   RoundRecord,
   RunStatus,
+  SignedRotation,
 } from '@tributary/protocol';
 
 export interface TokenRow {
@@ -170,10 +171,22 @@ export interface Store {
   partnerByKey(key: string): Promise<PartnerRow | undefined>;
   /** @throws conflict when the name is taken by an active or suspended partner; a pending invite is replaced. */
   invite(partner: PartnerRow): Promise<void>;
-  /** Binds `key` to the invite, once. @throws invite-invalid (unknown, used or expired at `now`), conflict (key is enrolled already). */
+  /** Binds `key` to the invite, once. @throws invite-invalid (unknown, used or expired at `now`), conflict (key is or was enrolled). */
   enrol(inviteHash: string, key: string, now: number): Promise<PartnerRow>;
   setPartnerStatus(name: string, status: 'active' | 'suspended'): Promise<boolean>;
-  /** @returns the row that it had. */
+  /**
+   * The partner has its new key from now on, and the old one is nobody's. The same one again is success.
+   * @throws key-rotated (another one was there before), unauthenticated (no such partner), forbidden (suspended), conflict
+   * (the new key is somebody's, or was; too many rotations)
+   */
+  rotate(rotation: SignedRotation): Promise<PartnerRow>;
+  /** The coordinator's own. The same one again changes nothing. @throws conflict */
+  addOwnRotation(rotation: SignedRotation): Promise<void>;
+  /** Of whomever, in no order. */
+  rotations(): Promise<SignedRotation[]>;
+  /** The one that replaced this key. */
+  rotationOf(key: string): Promise<SignedRotation | undefined>;
+  /** Its key is nobody's from now on. @returns the row that it had. */
   removePartner(name: string): Promise<PartnerRow | undefined>;
   touchPartner(key: string, now: number): Promise<void>;
   /** What is known of the processes that use the key. */

@@ -1,6 +1,6 @@
 /** Refusals that every Store adapter words alike, and the rules about a journal's numbers. */
-import { TributaryError } from '@tributary/protocol';
-import type { JournalEntry, Snapshot } from './ports.ts';
+import { LIMITS, type SignedRotation, TributaryError } from '@tributary/protocol';
+import type { JournalEntry, PartnerRow, Snapshot } from './ports.ts';
 
 /** Where a run's journal stands: seq of its last entry, or of its snapshot, or 0; and of its snapshot, or 0. */
 export interface JournalHead {
@@ -35,7 +35,49 @@ export function replaceSnapshot(head: JournalHead, snapshot: Pick<Snapshot, 'run
   return { ...head, snapshot: snapshot.seq };
 }
 
+/** What a store holds of the keys that a rotation names. */
+export interface RotationFacts {
+  /** That of the old key. */
+  readonly replaced: SignedRotation | undefined;
+  /** Whose the old key is. */
+  readonly owner: PartnerRow | undefined;
+  /** The new key is somebody's, or was. */
+  readonly taken: boolean;
+  /** Rotations that lead to the old key. */
+  readonly before: number;
+}
+
+/** @returns whether it was made before. @throws key-rotated, unauthenticated, forbidden, conflict */
+export function judgeRotation(
+  { rotation }: SignedRotation,
+  { replaced, owner, taken, before }: RotationFacts,
+): boolean {
+  if (replaced?.rotation.new === rotation.new) return true;
+  if (replaced) throw refusals.keyRotated(replaced);
+  if (!owner) throw new TributaryError('unauthenticated', 'The old key is not enrolled here.');
+  if (owner.status !== 'active')
+    throw new TributaryError('forbidden', `Partner ${owner.name} is ${owner.status}.`, {
+      remedy: 'The operator can resume it: `tributary partners resume NAME`.',
+    });
+  if (taken) throw refusals.keyTaken();
+  requireFewRotations(before);
+  return false;
+}
+
+/** @throws conflict */
+export function requireFewRotations(before: number): void {
+  if (before >= LIMITS.rotations)
+    throw new TributaryError('conflict', `This identity had ${LIMITS.rotations} new keys already.`, {
+      remedy: 'Remove the partner and invite it anew: `tributary partners remove NAME`.',
+    });
+}
+
 export const refusals = {
+  keyRotated: ({ rotation }: SignedRotation) =>
+    new TributaryError(
+      'key-rotated',
+      `This key was replaced by ${rotation.new} at ${new Date(rotation.time).toISOString()}.`,
+    ),
   unknownRun: (run: string) => new TributaryError('not-found', `There is no run ${run}.`),
   roundTaken: (run: string, round: number) =>
     new TributaryError('conflict', `Round ${round} of run ${run} is published already.`),
@@ -49,5 +91,8 @@ export const refusals = {
   tokenTaken: (name: string) => new TributaryError('conflict', `There is a token named ${name} already.`),
   partnerTaken: (name: string) => new TributaryError('conflict', `There is a partner named ${name} already.`),
   invite: () => new TributaryError('invite-invalid', 'The invite is unknown, used or expired.'),
-  keyTaken: () => new TributaryError('conflict', 'This identity key is enrolled already.'),
+  noLonger: () =>
+    new TributaryError('unauthenticated', 'The partner with this key was removed, or has rotated it since.'),
+  keyTaken: () =>
+    new TributaryError('conflict', 'This identity key is enrolled already, or was: keys do not come back.'),
 };

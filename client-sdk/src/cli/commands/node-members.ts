@@ -34,7 +34,8 @@ const list = command({
     printResult(context, members, memberTable(context, members));
     const self = members.find(({ status }) => status === 'self');
     const open = members.filter(
-      ({ role, status }) => role === 'partner' && (status === 'stranger' || status === 'changed'),
+      ({ role, status }) =>
+        role === 'partner' && (status === 'stranger' || status === 'rotated' || status === 'changed'),
     );
     if (open.length > 0 && self?.role === 'partner')
       note(
@@ -53,7 +54,7 @@ const accept = command({
       line: 'node members accept --all',
       does: 'all partners that are new, once you have compared all of them',
     },
-    { line: 'node members accept clinic-b --replace', does: 'a partner that has changed its key' },
+    { line: 'node members accept clinic-b --replace', does: 'a key that the accepted one did not sign for' },
   ],
   args: {
     name: { type: 'positional', required: false, description: 'Names of partners' },
@@ -119,6 +120,7 @@ const STATUS_WORDS: Readonly<Record<ListedMember['status'], string>> = {
   self: 'this node',
   accepted: 'accepted',
   stranger: 'not accepted',
+  rotated: 'NEW KEY, signed by the accepted one',
   changed: 'KEY CHANGED',
   gone: 'accepted, gone',
 };

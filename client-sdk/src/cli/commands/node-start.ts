@@ -2,13 +2,14 @@
 import { fingerprint, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { FederatedClient } from '../../client.ts';
+import type { Move } from '../../node/moves.ts';
 import type { SessionEvent } from '../../session/index.ts';
 import { ENGINE_CHOICES } from '../../trainer/engine/names.ts';
 import { bar, createScreen } from '../bars.ts';
 import { choice, command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { nodeEventJson, nodeEventWords } from '../node-words.ts';
+import { nodeEventJson, nodeEventWords, rotatedJson, rotatedWords } from '../node-words.ts';
 import { clock, fields, note, warn } from '../output.ts';
 import { printable } from '../printable.ts';
 import { readPassphrase } from '../secrets.ts';
@@ -61,6 +62,7 @@ export const start = command({
       passphrase,
       allowInsecure: args['allow-insecure'],
       onTrainerLog: view.trainer,
+      onRotated: view.rotated,
       prepare: (client) => {
         listen(client, view.event);
         client.on('disconnected', ({ code, message, final }) => {
@@ -95,6 +97,7 @@ export const start = command({
 function listen(client: FederatedClient, listener: (event: SessionEvent) => void): void {
   const types: { readonly [T in SessionEvent['type']]: true } = {
     connected: true,
+    members: true,
     disconnected: true,
     proposal: true,
     consent: true,
@@ -131,6 +134,8 @@ interface Started {
 interface View {
   started(facts: Started): void;
   event(event: SessionEvent): void;
+  /** A partner has a new key. */
+  rotated(move: Move, followed: boolean): void;
   /** A line of the owner's own trainer. */
   trainer(line: string): void;
   end(): void;
@@ -172,6 +177,11 @@ function createView(context: Context, config: string): View {
       screen.draw([]);
       const words = nodeEventWords(event, config);
       if (words !== undefined) io.out(`${clock(Date.now())}  ${words}\n`);
+    },
+    rotated(move, followed) {
+      if (json) return io.out(`${rotatedJson(move, followed, Date.now())}\n`);
+      screen.draw([]);
+      io.out(`${clock(Date.now())}  ${rotatedWords(move, followed, config)}\n`);
     },
     trainer(message) {
       const time = Date.now();

@@ -3,6 +3,7 @@ import { group } from '../command.ts';
 import { approvePlan, pending, refusePlan } from './node-approvals.ts';
 import { init } from './node-init.ts';
 import { members } from './node-members.ts';
+import { rotate } from './node-rotate.ts';
 import { start } from './node-start.ts';
 
 export const node = group({
@@ -12,5 +13,5 @@ export const node = group({
     { line: 'node init INVITE', does: 'once: make the key and enrol' },
     { line: 'node start --config node.yaml', does: 'take part until Ctrl-C' },
   ],
-  commands: [init, members, start, pending, approvePlan, refusePlan],
+  commands: [init, members, start, pending, approvePlan, refusePlan, rotate],
 });

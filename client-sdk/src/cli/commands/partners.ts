@@ -56,13 +56,13 @@ const list = command({
   args: URL_ARGS,
   async run(context, args) {
     const partners = await (await connect(context, args)).partners();
-    const rows = partners.map(({ name, role, status, connected, lastSeen, fingerprint, engine }) => [
+    const rows = partners.map(({ name, role, status, connected, lastSeen, fingerprint, engine, rotated }) => [
       name,
       role,
       status,
       connected ? 'connected' : lastSeen === null ? 'never seen' : `seen ${dateTime(lastSeen)}`,
       engine ? `${engine.name} (${engine.speed})` : '-',
-      fingerprint ?? '-',
+      `${fingerprint ?? '-'}${rotated === null ? '' : `  (rotated ${dateTime(rotated)})`}`,
     ]);
     const human =
       rows.length > 0

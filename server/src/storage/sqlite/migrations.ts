@@ -59,6 +59,13 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (run, round, attempt)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE rotations (
+    old TEXT PRIMARY KEY, new TEXT NOT NULL UNIQUE, nth INTEGER NOT NULL, rotation TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE removed_keys (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Of this program. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { storeAcceptance } from '../acceptance.ts';
+import { type StoreAdapter, storeAcceptance } from '../acceptance.ts';
+import { rotationAcceptance } from '../acceptance-rotations.ts';
 import { entry, hash, runRow } from '../fixtures.ts';
 import { loadDriver, type SqliteDriver } from './drivers.ts';
 import { DATABASE_FILE, openDatabase } from './open.ts';
@@ -38,13 +39,15 @@ for (const driver of drivers) {
     folders.set(store, path);
     return store;
   };
-  storeAcceptance(driver, {
+  const adapter: StoreAdapter = {
     open: () => open(folder()),
     async reopen(store) {
       await store.close();
       return open(folders.get(store)!);
     },
-  });
+  };
+  storeAcceptance(driver, adapter);
+  rotationAcceptance(driver, adapter);
 
   describe(`SQLite by ${driver}`, () => {
     it('refuses a second process, and a second store in this one, while the first is open', async () => {

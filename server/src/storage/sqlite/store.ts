@@ -5,6 +5,7 @@ import type { PartnerRow, Store } from '../ports.ts';
 import { refusals } from '../rules.ts';
 import { applyCommit } from './commit.ts';
 import { asStorageError, type OpenOptions, openDatabase } from './open.ts';
+import { createRotations, isRetired } from './rotations.ts';
 import { fromTable, type Tables, toTable } from './tables.ts';
 
 export interface SqliteStore extends Store {
@@ -106,7 +107,7 @@ function createStore(db: Kysely<Tables>): SqliteStore {
         const invited = await found.executeTakeFirst();
         if (!invited || now >= (invited.invite_expires ?? 0)) throw refusals.invite();
         const taken = tx.selectFrom('partners').select('name').where('key', '=', key);
-        if (await taken.executeTakeFirst()) throw refusals.keyTaken();
+        if ((await taken.executeTakeFirst()) || (await isRetired(tx, key))) throw refusals.keyTaken();
         const change = {
           status: 'active',
           key,
@@ -123,10 +124,19 @@ function createStore(db: Kysely<Tables>): SqliteStore {
       const result = await update.where('status', '!=', 'invited').executeTakeFirst();
       return result.numUpdatedRows === 1n;
     },
-    async removePartner(name) {
-      const row = await db.deleteFrom('partners').where('name', '=', name).returningAll().executeTakeFirst();
-      return row && fromTable.partner(row);
-    },
+    removePartner: (name) =>
+      db.transaction().execute(async (tx) => {
+        const rows = tx.deleteFrom('partners').where('name', '=', name).returningAll();
+        const row = await rows.executeTakeFirst();
+        if (row?.key)
+          await tx
+            .insertInto('removed_keys')
+            .values({ key: row.key })
+            .onConflict((on) => on.doNothing())
+            .execute();
+        return row && fromTable.partner(row);
+      }),
+    ...createRotations(db),
     async touchPartner(key, now) {
       await db.updateTable('partners').set({ last_seen: now }).where('key', '=', key).execute();
     },

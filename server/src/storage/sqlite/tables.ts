@@ -31,6 +31,9 @@ export interface Tables {
   updates: UpdateRow;
   voids: VoidRow;
   journal: Omit<JournalEntry, 'input' | 'stateHash'> & { input: string; state_hash: string };
+  /** `nth`: of its identity. */
+  rotations: { old: string; new: string; nth: number; rotation: string };
+  removed_keys: { key: string };
   snapshots: Omit<Snapshot, 'state'> & { state: string };
 }
 

@@ -1,4 +1,11 @@
-import { EnrolRequest, InviteRequest, Name, TributaryError, validate } from '@tributary/protocol';
+import {
+  EnrolRequest,
+  InviteRequest,
+  Name,
+  SignedRotation,
+  TributaryError,
+  validate,
+} from '@tributary/protocol';
 import type { FastifyInstance } from 'fastify';
 import { personOf } from '../../plugins/auth.ts';
 import type { PartnersDeps } from './ports.ts';
@@ -54,6 +61,17 @@ export function partnerRoutes(fastify: FastifyInstance, { auth, partners }: Part
   });
 
   fastify.get('/v1/members', { onRequest: auth.node() }, () => partners.members());
+
+  /** Public: the signatures by both keys are the proof. */
+  fastify.post('/v1/rotations', async (request) => {
+    const signed = validate(SignedRotation, request.body, 'rotation');
+    const response = await auth.guard(request, () => partners.rotate(signed));
+    const { old, new: key } = signed.rotation;
+    request.log.info({ audit: 'partner.rotated', partner: response.name, old, key }, 'partner has a new key');
+    return response;
+  });
+
+  fastify.get('/v1/rotations', { onRequest: auth.node() }, () => partners.rotations());
 }
 
 /** Without the usual preview of what came, which would show the invite's secret. @throws malformed */

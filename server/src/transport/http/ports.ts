@@ -14,6 +14,7 @@ import type {
   RunDetail,
   RunEvent,
   RunSummary,
+  SignedRotation,
   TokenSummary,
 } from '@tributary/protocol';
 import type { Auth } from '../../plugins/auth.ts';
@@ -45,6 +46,8 @@ export interface PartnersDeps {
     setStatus(name: string, status: 'active' | 'suspended'): Promise<Partner>;
     remove(name: string): Promise<void>;
     members(): Promise<Member[]>;
+    rotate(signed: SignedRotation): Promise<EnrolResponse>;
+    rotations(): Promise<SignedRotation[]>;
   };
 }
 
