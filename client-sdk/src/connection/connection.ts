@@ -40,8 +40,8 @@ export interface Connection {
   close(): void;
 }
 
-/** Waiting does not mend these. Each comes from the first contact, or means that another node took this one's place. */
-const FINAL: readonly ErrorCode[] = ['superseded', 'identity-cloned'];
+/** Waiting does not mend these. Each comes from the first contact, or means that another node or key took this one's place. */
+const FINAL: readonly ErrorCode[] = ['superseded', 'identity-cloned', 'key-rotated'];
 const FINAL_AT_FIRST: readonly ErrorCode[] = [
   ...FINAL,
   'wrong-coordinator',
