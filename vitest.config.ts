@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Without an engine in the test's own process. */
 const CLIENT = [
-  'client-sdk/src/{cli,connection,data,masking,moments,node,planning,policy,session}/**/*.test.ts',
+  'client-sdk/src/{cli,connection,data,masking,moments,node,planning,policy,runtime,session}/**/*.test.ts',
   'client-sdk/src/*.test.ts',
   'test/{attacks-network,attacks-partner,backup,client,clone,docs,hostile-partner}.test.ts',
   'test/{many-runs,restart,round,server-command,slow-links,transport}.test.ts',

@@ -256,6 +256,8 @@ describe('a malicious partner’s agreement and shares', () => {
       { seeds: [...honest.seeds, honest.seeds[0]!], maskKeys: honest.maskKeys },
       { seeds: [...honest.seeds].reverse(), maskKeys: honest.maskKeys },
       { seeds: [], maskKeys: [] },
+      { seeds: honest.seeds, maskKeys: [] },
+      { seeds: honest.seeds, maskKeys: [...honest.maskKeys, honest.seeds[0]!] },
     ];
     for (const shares of wrong) refuses(attempt, () => send(shares), 'malformed', ids[2]!);
   });
