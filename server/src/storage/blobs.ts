@@ -14,6 +14,7 @@ import {
   publish,
   removeStrays,
   requireHash,
+  syncFolder,
 } from './files.ts';
 import type { Blobs } from './ports.ts';
 import { receiveFile } from './receive.ts';
@@ -37,6 +38,8 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
   async function present(hash: string, path: string): Promise<boolean> {
     if (!existsSync(path)) return false;
     if ((await hashOf(path)) !== hash) await rm(path, { force: true });
+    // Whoever put it may not have come as far.
+    await syncFolder(folder);
     // In one step with the test, so that nothing is collected in between.
     if (!existsSync(path)) return false;
     const now = new Date();

@@ -57,7 +57,13 @@ export async function publish(part: string, path: string, kind: FileKind): Promi
   crashPoint(`coordinator.${kind}.synced`);
   renameSync(part, path);
   crashPoint(`coordinator.${kind}.renamed`);
-  await syncFolder(dirname(path));
+  try {
+    await syncFolder(dirname(path));
+  } catch (cause) {
+    // The kernel tells of a failed fsync once: a second one would say that all is well. So it starts over, with new bytes.
+    await rm(path, { force: true }).catch(() => {});
+    throw cause;
+  }
   return true;
 }
 

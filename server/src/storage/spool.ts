@@ -2,14 +2,12 @@
  * The Spool port as folders: `ATTEMPT/MEMBER`, announcement hash in hex and identity key in base64url. What has come of
  * an update that is not there yet lies beside it, with the hash that it is to have, until the attempt is removed.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
-import { requireSameHash } from './blobs.ts';
-import { asFileError, makeFolder, publish, requireHash, requireKey } from './files.ts';
+import { hashOf, requireSameHash } from './blobs.ts';
+import { asFileError, makeFolder, publish, requireHash, requireKey, syncFolder } from './files.ts';
 import { findPartial, type Partial, partialPath, receivePartial } from './partials.ts';
 import type { ResumableSpool } from './ports.ts';
 
@@ -48,9 +46,20 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
 
   /** First write wins. @throws conflict when the file that is there has another hash. */
   async function requireFirst(path: string, member: string, sha256: string): Promise<void> {
-    const known = complete.get(path) ?? (await hashOf(path));
-    if (known) complete.set(path, known);
+    const known = complete.get(path) ?? (await found(path, member));
+    complete.set(path, known);
     if (known !== sha256) throw conflict(member);
+  }
+
+  /** A crash may have come before its name was durable, and whoever is told of it may rely on it. @throws storage-failed */
+  async function found(path: string, member: string): Promise<string> {
+    try {
+      const hash = await hashOf(path);
+      await syncFolder(dirname(path));
+      return hash;
+    } catch (cause) {
+      throw asFileError(cause, `Looking at the update of ${member} failed`);
+    }
   }
 
   /** What has come of it so far. @throws conflict when another one has begun */
@@ -115,7 +124,8 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
       return 'all';
     },
     path: pathOf,
-    holds: async (attempt, member, sha256) => (await hashOf(pathOf(attempt, member))) === sha256,
+    holds: async (attempt, member, sha256) =>
+      (await hashOf(pathOf(attempt, member)).catch(() => null)) === sha256,
     async remove(attempt) {
       const inside = join(attemptFolder(attempt), '/');
       removed.add(attempt);
@@ -154,15 +164,4 @@ function conflict(member: string): TributaryError {
 
 function wrongOffset(offset: number, bytes: number): TributaryError {
   return new TributaryError('wrong-offset', `The update cannot go on at byte ${offset}: ${bytes} are there.`);
-}
-
-/** Null when there is no such file, or it cannot be read. */
-async function hashOf(path: string): Promise<string | null> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch {
-    return null;
-  }
-  return hash.digest('hex');
 }
