@@ -3,9 +3,17 @@ import { nodeCrypto } from '../crypto/node.ts';
 import { seededRandom } from '../crypto/random.ts';
 import { toBase64, utf8 } from '../encoding.ts';
 import { identityFromSeed } from '../identity.ts';
+import { LIMITS } from '../limits.ts';
 import { createChannel } from './channel.ts';
 import { createHello, createWelcome, finishAsClient, finishAsServer } from './handshake.ts';
-import { authorizeRequest, checkSessionClaim, emptyDigest, parseSessionClaim } from './requests.ts';
+import {
+  authorizeRequest,
+  checkSessionClaim,
+  emptyDigest,
+  parseSessionClaim,
+  signRequest,
+  verifySignedRequest,
+} from './requests.ts';
 
 const random = seededRandom(nodeCrypto, utf8('session'));
 const identity = () => identityFromSeed(nodeCrypto, random(32));
@@ -100,5 +108,31 @@ describe('a request of a session', () => {
     ['session’s key', () => check({}, { ...keys, http: keys.serverToClient })],
   ])('with another %s is refused', (_, attempt) => {
     expect(attempt).toThrow(code('unauthenticated'));
+  });
+});
+
+describe('a signed request', () => {
+  const digest = emptyDigest(nodeCrypto);
+  const line = { method: 'GET', path: '/v1/members', digest };
+  const time = 1_700_000_000_000;
+  const header = signRequest(nodeCrypto, node, coordinator.id, line, time, random(16));
+  const verify = (text = header, now = time, at = line, by = coordinator.id) =>
+    verifySignedRequest(nodeCrypto, text, by, at, now);
+
+  it('tells who sent it, within some minutes', () => {
+    for (const now of [time - LIMITS.clockSkewMs, time, time + LIMITS.clockSkewMs])
+      expect(verify(header, now)).toMatchObject({ identity: node.id, digest });
+  });
+
+  it('is refused once it is old, or from a clock that is wrong', () => {
+    for (const now of [time - LIMITS.clockSkewMs - 1, time + LIMITS.clockSkewMs + 1])
+      expect(() => verify(header, now)).toThrow(code('unauthenticated'));
+  });
+
+  it('is refused for another path, method or coordinator, and in another name', () => {
+    expect(() => verify(header, time, { ...line, path: '/v1/rotations' })).toThrow(code('bad-signature'));
+    expect(() => verify(header, time, { ...line, method: 'PUT' })).toThrow(code('bad-signature'));
+    expect(() => verify(header, time, line, stranger.id)).toThrow(code('bad-signature'));
+    expect(() => verify(header.replace(node.id, stranger.id))).toThrow(code('bad-signature'));
   });
 });

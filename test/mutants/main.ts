@@ -1,0 +1,57 @@
+/** `npm run mutants`: see options.ts. */
+import { asTributaryError } from '@tributary/protocol';
+import { UsageError } from '../demo/usage-error.ts';
+import type { Mutant } from './mutant.ts';
+import { HELP, parseOptions } from './options.ts';
+import { type MutantsReport, tryMutants, type Verdict } from './run.ts';
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options === 'help') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (options.list) {
+    const { mutants } = options;
+    process.stdout.write(options.json ? `${JSON.stringify(mutants)}\n` : mutants.map(entry).join(''));
+    return 0;
+  }
+  const terminal = process.stderr.isTTY;
+  const report = await tryMutants(options, (text) => {
+    if (terminal) process.stderr.write(`\r\x1b[K${text}`);
+  });
+  if (terminal) process.stderr.write('\r\x1b[K');
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report));
+  return report.held ? 0 : 1;
+}
+
+function entry({ name, invariant, file, test }: Mutant): string {
+  return `${name} (${file})\n  ${invariant}\n  ${test.file}: ${test.name}\n`;
+}
+
+function describe({ mutants, control, seconds }: MutantsReport): string {
+  const caught = mutants.filter(({ outcome }) => outcome === 'caught').length;
+  const words = [
+    ...mutants.map(row),
+    ...control.map((text) => `without a mutant: ${text}`),
+    `${caught} of ${mutants.length} mutants caught in ${seconds.toFixed(0)} s`,
+  ];
+  return `${words.join('\n')}\n`;
+}
+
+function row({ name, invariant, file, test, outcome, said, seconds }: Verdict): string {
+  const head = `${outcome === 'caught' ? 'caught' : outcome.toUpperCase()}  ${name}, ${seconds.toFixed(1)} s`;
+  const lines = [head, `  ${invariant}`, `  ${file}: ${test}`];
+  return (outcome === 'unclear' ? [...lines, `  ${said}`] : lines).join('\n');
+}
+
+// Copies are removed on the way out.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (thrown) {
+  const { message, remedy } = asTributaryError(thrown);
+  const trace = thrown instanceof Error && !(thrown instanceof UsageError) ? `${thrown.stack}\n` : '';
+  process.stderr.write(`${message}\n${remedy}\n${trace}`);
+  process.exitCode = thrown instanceof UsageError ? 2 : 1;
+}
