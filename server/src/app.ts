@@ -11,6 +11,7 @@ import { crashPoint, nodeCrypto } from '@tributary/protocol/node';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { startAggregation } from './aggregation/index.ts';
+import { settleEncryption } from './at-rest/marker.ts';
 import { offerSnapshots } from './backup/snapshot-socket.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
 import { createEngines } from './coordinator/engines.ts';
@@ -46,6 +47,8 @@ export interface AppOptions {
   readonly renewAdminToken?: boolean;
   /** TLS 1.2 or 1.3 on every socket; the files are read again when they change. */
   readonly tls?: TlsFiles | undefined;
+  /** Models and updates are encrypted on disk under the key in this file; left out, they are not. */
+  readonly encryptBlobs?: string | undefined;
   /** People are served on a socket of their own, and nodes on the other: `listen` is given its address. */
   readonly split?: boolean;
   /** Proxies whose X-Forwarded-For is believed. */
@@ -86,18 +89,19 @@ export async function createApp(options: AppOptions): Promise<App> {
 }
 
 async function assemble(
-  { folder, log, renewAdminToken = false, tls: files, split = false, isProxy }: AppOptions,
+  { folder, log, renewAdminToken = false, tls: files, split = false, isProxy, encryptBlobs }: AppOptions,
   store: SqliteStore,
 ): Promise<App> {
   const tls = files ? await loadTls(files) : null;
   const listeners = createListeners({ tls, admin: split });
   const identity = await openIdentity(folder);
-  const blobs = await openBlobFolder(join(folder, 'blobs'));
-  const spool = await openSpoolFolder(join(folder, 'spool'));
+  const blobKey = await settleEncryption(folder, encryptBlobs);
+  const blobs = await openBlobFolder(join(folder, 'blobs'), blobKey);
+  const spool = await openSpoolFolder(join(folder, 'spool'), blobKey);
   const epoch = await store.epoch();
   const adminToken = await ensureAdminToken(store, { renew: renewAdminToken });
   const modelCache = createBlobCache(blobs, CACHE_BYTES);
-  const aggregation = startAggregation();
+  const aggregation = startAggregation(blobKey);
   const startUp = createStartUp();
   let publicUrl = '';
   let ready = false;
@@ -190,7 +194,8 @@ async function assemble(
   sessions.attach(http.server, isProxy && ((request) => senderOf(request, isProxy)));
 
   const collect = () => collectBlobs({ store, blobs, isHeld: modelCache.has });
-  await resumeAll({ store, blobs, spool, crypto: nodeCrypto, identity, log, coordinator, startUp, collect });
+  const { isSound } = blobs;
+  await resumeAll({ store, spool, crypto: nodeCrypto, identity, log, coordinator, startUp, collect, isSound });
   const collecting = setInterval(() => {
     collect().catch((err) => log.warn({ err }, 'models that nothing names were not deleted'));
   }, GRACE_MS).unref();

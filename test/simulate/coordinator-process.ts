@@ -106,7 +106,6 @@ async function boot(world: World, disk: Disk, life: Life, model: string): Promis
   coordinator.useSessions(sessions);
   await resumeAll({
     ...{ store, spool, crypto, identity, log, coordinator, clock },
-    blobs: { path: (hash) => hash },
     startUp: createStartUp(),
     collect: async () => [],
     isSound: async (hash) => disk.blobs.has(hash),

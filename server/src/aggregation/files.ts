@@ -1,21 +1,13 @@
 /** Where updates and models are read from: the disk, or the simulator's. Synchronous: it runs in a thread of its own. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { type AtRest, type OpenFile, openFile } from '../at-rest/reader.ts';
 
-export interface OpenFile {
-  readonly size: number;
-  /** @returns how many bytes came; 0 at the end */
-  read(into: Uint8Array, position: number): number;
-  close(): void;
-}
+export type { AtRest, OpenFile };
 
-/** @throws when there is no such file */
+/** @throws storage-failed, also when there is no such file */
 export type OpenForReading = (path: string) => OpenFile;
 
-export const openOnDisk: OpenForReading = (path) => {
-  const handle = openSync(path, 'r');
-  return {
-    size: fstatSync(handle).size,
-    read: (into, position) => readSync(handle, into, 0, into.length, position),
-    close: () => closeSync(handle),
-  };
-};
+export function openerOf(key: AtRest): OpenForReading {
+  return (path) => openFile(path, key);
+}
+
+export const openOnDisk = openerOf(null);

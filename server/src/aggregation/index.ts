@@ -1,6 +1,7 @@
 /** The aggregation worker seen from the main thread: folding and unmasking never hold up sockets or heartbeats. */
 import { Worker } from 'node:worker_threads';
 import { TributaryError } from '@tributary/protocol';
+import type { AtRest } from './files.ts';
 import type { FoldJob, Job, SumAnswer, SumJob } from './jobs.ts';
 import type { Reply } from './worker.ts';
 
@@ -20,7 +21,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-export function startAggregation(): Aggregation {
+/** @param key of the files that it reads */
+export function startAggregation(key: AtRest = null): Aggregation {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | null = null;
   let next = 0;
@@ -28,7 +30,7 @@ export function startAggregation(): Aggregation {
   /** A worker that dies fails its jobs; the next job starts a new one, which folds again from the spool. */
   function alive(): Worker {
     if (worker) return worker;
-    const started = new Worker(new URL('./worker.js', import.meta.url));
+    const started = new Worker(new URL('./worker.js', import.meta.url), { workerData: key });
     started.on('message', (reply: Reply) => {
       const entry = waiting.get(reply.id);
       waiting.delete(reply.id);

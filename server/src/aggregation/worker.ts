@@ -1,6 +1,7 @@
 /** Entry of the aggregation worker: one job after the other, so the folds of an attempt are done before its sum. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { asTributaryError, type Problem } from '@tributary/protocol';
+import { type AtRest, openerOf } from './files.ts';
 import type { Job, SumAnswer } from './jobs.ts';
 import { createRunner } from './runner.ts';
 
@@ -10,7 +11,7 @@ export type Reply =
 
 const port = parentPort;
 if (!port) throw new Error('This file runs as a worker thread.');
-const run = createRunner();
+const run = createRunner(openerOf(workerData as AtRest));
 
 port.on('message', ({ id, job }: { id: number; job: Job }) => {
   try {

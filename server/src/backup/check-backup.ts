@@ -1,7 +1,7 @@
 /** A backup against its manifest. */
 import { join } from 'node:path';
 import { type Finding, failed, fine } from '@tributary/protocol';
-import { hashOf } from '../storage/blobs.ts';
+import { hashOf } from '../at-rest/reader.ts';
 import { readManifest } from './manifest.ts';
 
 export async function backupFindings(folder: string): Promise<Finding[]> {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, failed, fine, isOver, warning } from '@tributary/protocol';
 import { type RunState, updatesOf } from '../round/index.ts';
-import { hashOf } from '../storage/blobs.ts';
+import { hashOf } from '../at-rest/reader.ts';
 import { HASH } from '../storage/files.ts';
 import type { CheckContext } from './check-context.ts';
 import { replayed } from './check-rows.ts';

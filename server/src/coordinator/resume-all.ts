@@ -3,7 +3,6 @@ import { type Crypto, type Identity, isOver } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
 import { openAttemptOf, type RunState } from '../round/index.ts';
-import { type BlobFolder, hashOf } from '../storage/blobs.ts';
 import type { Spool, Store } from '../storage/ports.ts';
 import type { Clock } from './clock.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -12,7 +11,6 @@ import type { StartUp } from './start-up.ts';
 
 export interface ResumeAllDeps {
   readonly store: Store;
-  readonly blobs: Pick<BlobFolder, 'path'>;
   readonly spool: Spool;
   readonly crypto: Crypto;
   readonly identity: Identity;
@@ -22,14 +20,12 @@ export interface ResumeAllDeps {
   /** Deletes models that nothing names; returns their hashes. */
   readonly collect: () => Promise<readonly string[]>;
   /** Whether the model is on disk as it was written. */
-  readonly isSound?: (hash: string) => Promise<boolean>;
+  readonly isSound: (hash: string) => Promise<boolean>;
   readonly clock?: Clock;
 }
 
 export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
-  const { coordinator, spool, blobs, startUp, log } = deps;
-  const onDisk = async (hash: string) => (await hashOf(blobs.path(hash)).catch(() => null)) === hash;
-  const { isSound = onDisk } = deps;
+  const { coordinator, spool, startUp, log, isSound } = deps;
   const recovered = await recoverRuns({ ...deps, note: startUp.note });
   crashPoint('coordinator.recovered');
   const active = new Set(

@@ -1,10 +1,12 @@
 /** The Blobs port as a folder of files, each named by its SHA-256. */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, statSync, unlinkSync, utimesSync } from 'node:fs';
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { existsSync, statSync, unlinkSync, utimesSync } from 'node:fs';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { TributaryError } from '@tributary/protocol';
+import { extentOf } from '../at-rest/frames.ts';
+import { type AtRest, hashOf, readWhole } from '../at-rest/reader.ts';
+import { sealWhole } from '../at-rest/sealer.ts';
 import {
   asFileError,
   HASH,
@@ -22,10 +24,12 @@ import { receiveFile } from './receive.ts';
 export interface BlobFolder extends Blobs {
   /** Where the blob lies or would lie, for readers in other threads. @throws malformed */
   path(hash: string): string;
+  /** Whether it is there as it was put. */
+  isSound(hash: string): Promise<boolean>;
 }
 
 /** Opens the folder, makes it if it is missing, and deletes what a crash left. @throws storage-failed */
-export async function openBlobFolder(folder: string): Promise<BlobFolder> {
+export async function openBlobFolder(folder: string, key: AtRest = null): Promise<BlobFolder> {
   const pathOf = (hash: string) => join(folder, requireHash(hash));
   try {
     await makeFolder(folder);
@@ -37,7 +41,7 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
   /** Whether the blob is there already, sound; a damaged one makes way. Counts as put again. */
   async function present(hash: string, path: string): Promise<boolean> {
     if (!existsSync(path)) return false;
-    if ((await hashOf(path)) !== hash) await rm(path, { force: true });
+    if ((await hashOf(path, key).catch(unlessDamaged)) !== hash) await rm(path, { force: true });
     // Whoever put it may not have come as far.
     await syncFolder(folder);
     // In one step with the test, so that nothing is collected in between.
@@ -45,6 +49,11 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
     const now = new Date();
     utimesSync(path, now, now);
     return true;
+  }
+
+  async function sizeOf(path: string): Promise<number> {
+    const { size } = await stat(path);
+    return key ? (extentOf(size)?.bytes ?? 0) : size;
   }
 
   return {
@@ -60,7 +69,8 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
       try {
         const handle = await open(part, 'wx', PRIVATE_FILE);
         try {
-          await handle.writeFile(bytes);
+          const blocks = key ? sealWhole(bytes, { key, path: part, hash: createHash('sha256') }) : [bytes];
+          for (const block of blocks) await handle.writeFile(block);
           await handle.sync();
         } finally {
           await handle.close();
@@ -76,12 +86,12 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
     async receive(stream, { sha256, maxBytes }) {
       const path = pathOf(sha256);
       try {
-        if (await present(sha256, path)) return (await stat(path)).size;
+        if (await present(sha256, path)) return await sizeOf(path);
       } catch (cause) {
         throw asFileError(cause, `Keeping blob ${sha256} failed`);
       }
       const part = partOf(path);
-      const received = await receiveFile(stream, part, maxBytes);
+      const received = await receiveFile(stream, part, maxBytes, key);
       try {
         requireSameHash(received.sha256, sha256);
         await publish(part, path, 'blob');
@@ -93,13 +103,15 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
       }
     },
     path: pathOf,
+    isSound: async (hash) => (await hashOf(pathOf(hash), key).catch(() => null)) === hash,
     has: async (hash) => existsSync(pathOf(hash)),
     async read(hash) {
-      const bytes = await readFile(pathOf(hash)).catch((cause) => {
+      const bytes = await readWhole(pathOf(hash), key).catch((cause) => {
         if (cause.code === 'ENOENT') throw new TributaryError('not-found', `There is no blob ${hash}.`);
+        if (cause.code === 'EBADMSG') return null;
         throw asFileError(cause, `Reading blob ${hash} failed`);
       });
-      if (createHash('sha256').update(bytes).digest('hex') !== hash)
+      if (bytes === null || createHash('sha256').update(bytes).digest('hex') !== hash)
         throw new TributaryError('storage-failed', `Blob ${hash} is corrupt on disk.`, {
           remedy:
             'Upload the same model again (`tributary runs start --weights` does), or copy the file from the folder ' +
@@ -124,11 +136,10 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
 
 const QUIETLY = { throwIfNoEntry: false } as const;
 
-/** SHA-256 in hex. */
-export async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
+/** Null for what does not decrypt. */
+function unlessDamaged(cause: NodeJS.ErrnoException): null {
+  if (cause.code === 'EBADMSG') return null;
+  throw cause;
 }
 
 /** @throws hash-mismatch */

@@ -58,8 +58,8 @@ function failWrite(nth: number): void {
   const real = fs.writev;
   let left = nth;
   vi.spyOn(fs, 'writev').mockImplementation(((fd, buffers, position, done) => {
-    if (--left === 0) setImmediate(done, eio(), 0);
-    else real(fd, buffers, position, done);
+    if (--left === 0) setImmediate(() => done(eio(), 0, buffers));
+    else Reflect.apply(real, fs, [fd, buffers, position, done]);
   }) as typeof fs.writev);
   syncBuiltinESMExports();
 }

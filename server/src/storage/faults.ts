@@ -9,7 +9,7 @@ const FAULTS: ReadonlyMap<string, Fault> = new Map([
   ...each('read-only', 'EROFS', 'EACCES', 'EPERM', 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'),
   ...each('handles', 'EMFILE', 'ENFILE'),
   ...each('hardware', 'EIO', 'ENXIO', 'ENODEV', 'SQLITE_IOERR'),
-  ...each('damaged', 'SQLITE_CORRUPT', 'SQLITE_NOTADB'),
+  ...each('damaged', 'EBADMSG', 'SQLITE_CORRUPT', 'SQLITE_NOTADB'),
 ]);
 
 const SAID: Record<Exclude<Fault, 'unknown'>, string> = {

@@ -9,13 +9,17 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crashPoint } from '@tributary/protocol/node';
+import { FRAME, frameAt } from '../at-rest/frames.ts';
+import type { BlobKey } from '../at-rest/key.ts';
+import { type AtRest, readSalt, scanBegun } from '../at-rest/reader.ts';
+import { createSealer, type Sealer, type SealerOptions } from '../at-rest/sealer.ts';
 import { PRIVATE_FILE } from './files.ts';
 import { brokenOff, pump, type Received } from './receive.ts';
 
 export interface Partial {
   /** Of the whole, hex. */
   readonly sha256: string;
-  /** On disk and synced. */
+  /** On disk and synced; where they are encrypted, those of whole frames. */
   bytes: number;
   /** Of those bytes; null when another process wrote them, so that they must be read first. */
   hash: Hash | null;
@@ -29,26 +33,44 @@ export function partialPath(path: string, sha256: string): string {
   return `${path}.${sha256}.part`;
 }
 
-/** What a file of the spool is, at start; one that is of no use is deleted. @param name in `folder` */
+/**
+ * What a file of the spool is, at start; one that is of no use is deleted, also one of an update under another key.
+ * @param name in `folder`
+ */
 export async function findPartial(
   folder: string,
   name: string,
+  key: AtRest,
 ): Promise<{ path: string; partial: Partial } | null> {
   if (!name.endsWith('.part')) return null;
   const [, member, sha256] = NAME.exec(name) ?? [];
-  const handle = await open(join(folder, name), 'r');
+  const handle = await open(join(folder, name), key ? 'r+' : 'r');
   try {
     const { size } = await handle.stat();
     if (member && sha256 && size > 0 && !existsSync(join(folder, member))) {
+      const path = join(folder, member);
+      const partial = key ? await findSealed(handle, path, sha256, key) : { sha256, bytes: size, hash: null };
       // Whoever is told of these bytes may rely on them.
       await handle.sync();
-      return { path: join(folder, member), partial: { sha256, bytes: size, hash: null } };
+      if (partial) return { path, partial };
     }
   } finally {
     await handle.close();
   }
   await rm(join(folder, name));
   return null;
+}
+
+async function findSealed(
+  handle: FileHandle,
+  path: string,
+  sha256: string,
+  key: BlobKey,
+): Promise<Partial | null> {
+  const found = await scanBegun(handle, path, key);
+  if (!found) return null;
+  await handle.truncate(frameAt(found.begun.frames));
+  return { sha256, bytes: found.begun.frames * FRAME, hash: found.hash };
 }
 
 /**
@@ -59,7 +81,7 @@ export async function receivePartial(
   stream: Readable,
   part: string,
   partial: Partial,
-  { offset, maxBytes }: { offset: number; maxBytes: number },
+  { offset, maxBytes, key }: { offset: number; maxBytes: number; key: AtRest },
 ): Promise<Received> {
   // Gone while it waited: what is there stays.
   if (stream.destroyed) throw brokenOff(partial.bytes);
@@ -67,7 +89,8 @@ export async function receivePartial(
   try {
     const hash = offset > 0 ? await hashOfPartial(handle, part, partial) : createHash('sha256');
     Object.assign(partial, { bytes: 0, hash: null });
-    const target = { fd: handle.fd, hash, at: offset, maxBytes, syncBytes: SYNC_BYTES };
+    const sealer = key && (await sealerOf(handle, { key, path: part, hash }, offset));
+    const target = { fd: handle.fd, hash, sealer, at: offset, maxBytes, syncBytes: SYNC_BYTES };
     const { bytes, broken } = await pump(stream, target);
     crashPoint('coordinator.upload.written');
     await handle.sync();
@@ -78,6 +101,12 @@ export async function receivePartial(
   } finally {
     await handle.close();
   }
+}
+
+async function sealerOf(handle: FileHandle, options: SealerOptions, offset: number): Promise<Sealer> {
+  if (offset === 0) return createSealer(options);
+  const salt = await readSalt(handle, options.path);
+  return createSealer({ ...options, begun: { salt, frames: offset / FRAME } });
 }
 
 async function hashOfPartial(handle: FileHandle, part: string, partial: Partial): Promise<Hash> {

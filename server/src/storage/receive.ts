@@ -8,6 +8,8 @@ import { fdatasync, writev } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { TributaryError } from '@tributary/protocol';
+import type { AtRest } from '../at-rest/reader.ts';
+import { createSealer, type Sealer } from '../at-rest/sealer.ts';
 import { asFileError, PRIVATE_FILE } from './files.ts';
 
 /** Bytes gathered before a write, per upload, while all uploads together hold less than `SHARED`. */
@@ -29,12 +31,18 @@ export interface Received {
  * made it drains or destroys it.
  * @throws too-large, unavailable (the sender broke off), storage-failed; the file is gone then.
  */
-export async function receiveFile(stream: Readable, part: string, maxBytes: number): Promise<Received> {
+export async function receiveFile(
+  stream: Readable,
+  part: string,
+  maxBytes: number,
+  key: AtRest = null,
+): Promise<Received> {
   const hash = createHash('sha256');
+  const sealer = key && createSealer({ key, path: part, hash });
   try {
     const handle = await open(part, 'wx', PRIVATE_FILE);
     try {
-      const { bytes, broken } = await pump(stream, { fd: handle.fd, hash, at: 0, maxBytes });
+      const { bytes, broken } = await pump(stream, { fd: handle.fd, hash, sealer, at: 0, maxBytes });
       if (broken) throw brokenOff(bytes);
       await handle.sync();
       return { sha256: hash.digest('hex'), bytes };
@@ -55,18 +63,20 @@ export interface Target {
   readonly fd: number;
   /** Of what is in the file before `at`; goes on with what comes. */
   readonly hash: Hash;
-  /** Where the first byte goes. */
+  /** Encrypts what comes, and hashes it then; null writes it as it is. */
+  readonly sealer: Sealer | null;
+  /** What is there already: plain bytes. */
   readonly at: number;
-  /** Of the file, when all is there. */
+  /** Plain bytes, when all is there. */
   readonly maxBytes: number;
   /** What a loss of power may cost: syncs under way, between the others, once that many bytes are not. */
   readonly syncBytes?: number;
 }
 
 export interface Pumped {
-  /** In the file, those before `at` included. */
+  /** Plain bytes in the file, those before `at` included. */
   readonly bytes: number;
-  /** The sender was gone before its end; what it sent is in the file. */
+  /** The sender was gone before its end; what it sent is in the file, encrypted in whole frames. */
   readonly broken: boolean;
 }
 
@@ -75,11 +85,11 @@ const SYNC_MS = 1000;
 
 /** Writes and hashes what comes; the caller syncs at the end. @throws too-large, and what the file system says */
 export function pump(stream: Readable, target: Target): Promise<Pumped> {
-  const { fd, hash, at, maxBytes, syncBytes = Number.POSITIVE_INFINITY } = target;
+  const { fd, hash, sealer, at, maxBytes, syncBytes = Number.POSITIVE_INFINITY } = target;
   return new Promise((resolve, reject) => {
     let bytes = at;
-    let written = at;
-    let synced = at;
+    let written = sealer?.position ?? at;
+    let synced = written;
     let syncedTime = performance.now();
     let gathered: Buffer[] = [];
     let size = 0;
@@ -100,7 +110,7 @@ export function pump(stream: Readable, target: Target): Promise<Pumped> {
       stream.off('data', onData).off('end', onEnd).off('close', onClose);
       held -= size;
       if (failure) reject(failure);
-      else resolve({ bytes, broken });
+      else resolve({ bytes: sealer?.bytes() ?? bytes, broken });
     };
     const flush = () => {
       const batch = gathered;
@@ -132,22 +142,29 @@ export function pump(stream: Readable, target: Target): Promise<Pumped> {
         else settle();
       });
     };
+    const gather = (piece: Buffer) => {
+      gathered.push(piece);
+      size += piece.length;
+      held += piece.length;
+    };
     const onData = (chunk: Buffer) => {
       if (bytes + chunk.length > maxBytes) {
         fail(new TributaryError('too-large', `The body has more than the ${maxBytes} bytes expected.`));
         return;
       }
       bytes += chunk.length;
-      hash.update(chunk);
-      gathered.push(chunk);
-      size += chunk.length;
-      held += chunk.length;
+      if (sealer) for (const piece of sealer.push(chunk)) gather(piece);
+      else {
+        hash.update(chunk);
+        gather(chunk);
+      }
       if (size < threshold()) return;
       if (writing) stream.pause();
       else flush();
     };
     const onEnd = () => {
       ended = true;
+      if (sealer && !broken && !failure) for (const piece of sealer.end()) gather(piece);
       if (!writing && size > 0) flush();
       else settle();
     };

@@ -6,7 +6,8 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
-import { hashOf, requireSameHash } from './blobs.ts';
+import { type AtRest, hashOf } from '../at-rest/reader.ts';
+import { requireSameHash } from './blobs.ts';
 import { asFileError, makeFolder, publish, requireHash, requireKey, syncFolder } from './files.ts';
 import { findPartial, type Partial, partialPath, receivePartial } from './partials.ts';
 import type { ResumableSpool } from './ports.ts';
@@ -24,7 +25,7 @@ interface Upload {
  * Opens the folder, makes it if it is missing, and deletes what a crash left of no use. Updates that were broken off
  * stay: whoever knows which attempts are open removes the others. @throws storage-failed
  */
-export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
+export async function openSpoolFolder(folder: string, key: AtRest = null): Promise<ResumableSpool> {
   const attemptFolder = (attempt: string) => join(folder, requireHash(attempt));
   const pathOf = (attempt: string, member: string) => join(attemptFolder(attempt), requireKey(member));
   /** Of updates that are not complete, by their path: one for each attempt and member. */
@@ -37,7 +38,7 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
     await makeFolder(folder);
     for (const attempt of await readdir(folder))
       for (const name of await readdir(join(folder, attempt))) {
-        const found = await findPartial(join(folder, attempt), name);
+        const found = await findPartial(join(folder, attempt), name, key);
         if (found) uploads.set(found.path, { partial: found.partial, busy: null });
       }
   } catch (cause) {
@@ -54,7 +55,7 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
   /** A crash may have come before its name was durable, and whoever is told of it may rely on it. @throws storage-failed */
   async function found(path: string, member: string): Promise<string> {
     try {
-      const hash = await hashOf(path);
+      const hash = await hashOf(path, key);
       await syncFolder(dirname(path));
       return hash;
     } catch (cause) {
@@ -89,7 +90,7 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
       let keep = false;
       try {
         await makeFolder(attemptFolder(attempt));
-        const received = await receivePartial(stream, part, partial, { offset, maxBytes: bytes }).catch(
+        const received = await receivePartial(stream, part, partial, { offset, maxBytes: bytes, key }).catch(
           (error) => {
             keep = error.code === 'unavailable' && partial.bytes > 0;
             throw error;
@@ -125,7 +126,7 @@ export async function openSpoolFolder(folder: string): Promise<ResumableSpool> {
     },
     path: pathOf,
     holds: async (attempt, member, sha256) =>
-      (await hashOf(pathOf(attempt, member)).catch(() => null)) === sha256,
+      (await hashOf(pathOf(attempt, member), key).catch(() => null)) === sha256,
     async remove(attempt) {
       const inside = join(attemptFolder(attempt), '/');
       removed.add(attempt);
