@@ -137,8 +137,8 @@ export const DURABILITY: readonly Mutant[] = [
     name: 'model-that-rotted',
     invariant: 'A model that is not what its name says is not served.',
     file: `${STORAGE}/blobs.ts`,
-    find: "if (createHash('sha256').update(bytes).digest('hex') !== hash)",
-    replace: 'if (false)',
+    find: "createHash('sha256').update(bytes).digest('hex') !== hash)",
+    replace: 'false)',
     test: {
       file: `${STORAGE}/folders.test.ts`,
       name: 'reports a blob that rotted on disk instead of serving it',
