@@ -7,6 +7,7 @@ import {
   type ClientEvents,
   enrol,
   listMembers,
+  loadEnrolment,
   loadNodeConfig,
   loadPinned,
   type RunningNode,
@@ -14,28 +15,43 @@ import {
   rotateKey,
   startNode,
   type Trainer,
+  trustCoordinator,
 } from '@tributary/client-sdk';
-import { type Identity, type Partner, planHash } from '@tributary/protocol';
+import { fingerprint, type Identity, type Partner, planHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
+import { type App, checkFolder, createApp, createLog, rotateOwnKey } from '@tributary/server';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stepTrainer } from './support/clients.ts';
-import { PATIENT, startTestCoordinator, type TestCoordinator, testPlan } from './support/coordinator.ts';
+import {
+  PARAMETERS,
+  PATIENT,
+  startTestCoordinator,
+  type TestCoordinator,
+  testPlan,
+} from './support/coordinator.ts';
 
 const passphrase = 'correct horse battery staple';
 const NAMES = ['ann', 'bob', 'cem', 'dan', 'eve'];
 const plan = testPlan({ rounds: 2, timing: PATIENT });
 
 let coordinator: TestCoordinator;
+/** In its place once it was started again. */
+let again: App | undefined;
 let root: string;
 const nodes = new Map<string, RunningNode>();
 const refused = new Map<string, ClientEvents['refused'][]>(NAMES.map((name) => [name, []]));
+const disconnected = new Map<string, ClientEvents['disconnected'][]>(NAMES.map((name) => [name, []]));
 const rotated: [string, string, boolean][] = [];
+const followed: [string, string][] = [];
 const splitSeeds: string[] = [];
-/** Ann trains once the run is paused: then no round begins before she has her new key. */
+/** What ann's training waits for, so that no round goes on before its time. */
 let paused = () => {};
-const pause = new Promise<void>((resolve) => {
-  paused = resolve;
-});
+let pause = Promise.resolve();
+function hold(): void {
+  pause = new Promise((resolve) => {
+    paused = resolve;
+  });
+}
 
 const stateOf = (name: string) => join(root, name, 'state');
 
@@ -53,7 +69,11 @@ async function start(name: string, folder = name): Promise<void> {
   const node = await startNode({
     ...{ config, passphrase, trainer },
     onRotated: ({ name: who }, followed) => rotated.push([name, who, followed]),
-    prepare: (client) => client.on('refused', (event) => refused.get(name)!.push(event)),
+    onCoordinatorRotated: ({ key }) => followed.push([name, key]),
+    prepare(client) {
+      client.on('refused', (event) => refused.get(name)!.push(event));
+      client.on('disconnected', (event) => disconnected.get(name)!.push(event));
+    },
   });
   try {
     await node.connected;
@@ -97,11 +117,14 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([...nodes.values()].map((node) => node.close()));
-  await coordinator.close();
+  await again?.close();
+  if (again) rmSync(coordinator.folder, { recursive: true });
+  else await coordinator.close();
   rmSync(root, { recursive: true });
 });
 
 it('a partner rotates between rounds: who follows goes on, who asks sits out and is told why', async () => {
+  hold();
   const { id } = await coordinator.startRun(plan);
   await coordinator.until(id, ({ current }) => current?.phase === 'advertise');
   await coordinator.call('POST', `/v1/runs/${id}/pause`);
@@ -191,4 +214,46 @@ it('a thief who was first is found out by the owner, and the operator removes th
   await expect(rotateKey({ folder: stateOf('thief-of-bob'), passphrase })).rejects.toMatchObject({
     code: 'unauthenticated',
   });
+});
+
+it('the coordinator rotates: its open attempt is void, who follows goes on, who asks is told what to do', async () => {
+  hold();
+  const { id } = await coordinator.startRun(plan, new Float32Array(PARAMETERS).fill(0.5));
+  await coordinator.until(id, ({ current }) => current?.phase === 'advertise');
+  await expect(rotateOwnKey(coordinator.folder)).rejects.toMatchObject({ code: 'already-running' });
+  await coordinator.app.close();
+  const { old, key, voided } = await rotateOwnKey(coordinator.folder);
+  expect([old, voided]).toEqual([coordinator.app.identity.id, [id]]);
+  again = await createApp({ folder: coordinator.folder, log: createLog('silent') });
+  expect(again.identity.id).toBe(key);
+  await again.listen({ host: '127.0.0.1', port: Number(new URL(coordinator.url).port) });
+  paused();
+
+  const done = await coordinator.until(id, ({ status }) => status === 'done' || status === 'failed');
+  expect(done).toMatchObject({ status: 'done', round: 2 });
+  expect(done.voided).toContainEqual(
+    expect.objectContaining({ attempt: 1, code: 'key-rotated', reason: 'The coordinator has a new key.' }),
+  );
+  expect(done.history[0]!.participants.toSorted()).toEqual(['ann', 'cem', 'dan']);
+  expect(followed.toSorted()).toEqual(['ann', 'cem', 'dan'].map((name) => [name, key]));
+  expect(await loadEnrolment(stateOf('dan'))).toMatchObject({ key, former: [old] });
+
+  const shown = fingerprint(nodeCrypto, key);
+  await expect
+    .poll(() => disconnected.get('eve')!.at(-1))
+    .toMatchObject({
+      ...{ code: 'wrong-coordinator', final: false },
+      message: expect.stringContaining(`tributary node trust ${shown}`),
+    });
+  expect(await loadEnrolment(stateOf('eve'))).toMatchObject({ key: old });
+  const trust = (given: string) => trustCoordinator({ folder: stateOf('eve'), fingerprint: given });
+  await expect(trust(fingerprint(nodeCrypto, old))).rejects.toMatchObject({ code: 'conflict' });
+  expect((await trust(shown)).former).toEqual([old]);
+  await nodes.get('eve')!.close();
+  await start('eve');
+  expect(await partner('eve')).toMatchObject({ connected: true });
+
+  // What was signed before stays good under the old key, and a member's key from then can be followed still.
+  expect((await checkFolder(coordinator.folder)).filter(({ level }) => level === 'failed')).toEqual([]);
+  expect(await statusAt('eve', 'cem')).toEqual(['rotated']);
 });

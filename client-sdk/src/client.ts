@@ -3,6 +3,7 @@ import { EngineReport, TributaryError, toBase64, validate } from '@tributary/pro
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { Backoff } from './connection/backoff.ts';
 import { type Connection, connect } from './connection/connection.ts';
+import { askedFor, findSuccessor, type Successor } from './connection/successor.ts';
 import { createMasker, type Masker } from './masking/masker.ts';
 import type { Approvals, Decision, Policy } from './policy/index.ts';
 import { createBulk } from './runtime/bulk.ts';
@@ -26,7 +27,14 @@ export interface FederatedClientOptions {
     readonly url: string;
     /** Its identity key, from the invite: this client talks to no other. */
     readonly key: string;
+    /** Keys of the same coordinator that were replaced by that one, oldest first. */
+    readonly former?: readonly string[];
   };
+  /**
+   * The pinned key of the coordinator signed for another one, which it shows now. True to go on with it, which must be
+   * durable before. Left out: never.
+   */
+  readonly follow?: (successor: Successor) => Promise<boolean>;
   /** This node's key: `loadIdentity(folder, passphrase)` or `identityFromSeed(...)`. */
   readonly identity: NodeIdentity;
   /** What the owner allows: `parsePolicy({...}, 'partner')`. Denies what it does not allow. */
@@ -148,10 +156,11 @@ export class FederatedClient {
 
   async #start(): Promise<void> {
     const { identity, policy, coordinator, ledger, trainer, backoff } = this.#options;
-    const context: SessionContext = {
+    const context: SessionContext & { coordinator: string; former: readonly string[] } = {
       ...{ crypto: nodeCrypto, random: nodeRandom, identity, policy },
       engine: validate(EngineReport, { name: trainer.engine, speed: trainer.speed }, 'trainer'),
       coordinator: coordinator.key,
+      former: coordinator.former ?? [],
       instance: toBase64(nodeRandom(16)),
     };
     const started: LedgerRecord = { type: 'started', time: Date.now() };
@@ -174,6 +183,7 @@ export class FederatedClient {
       );
       const connection = connect({
         ...{ url: coordinator.url, identity, coordinator: coordinator.key },
+        successor: (base) => this.#succeed(base, context),
         ...{ allowInsecure: this.#options.allowInsecure ?? false, ...(backoff ? { backoff } : {}) },
         epoch: loop.epoch,
         message: (message) => loop.submit({ type: 'message', message }),
@@ -190,6 +200,19 @@ export class FederatedClient {
       });
       this.#running = { connection, loop, jobs, masker };
     });
+  }
+
+  /** @throws wrong-coordinator with what to ask, when the owner is to decide */
+  async #succeed(
+    base: URL,
+    context: { coordinator: string; former: readonly string[] },
+  ): Promise<string | null> {
+    const successor = await findSuccessor(base, context.coordinator);
+    if (!successor) return null;
+    if (!(await this.#options.follow?.(successor))) throw askedFor(successor);
+    context.former = [...context.former, ...successor.former];
+    context.coordinator = successor.key;
+    return successor.key;
   }
 }
 

@@ -23,6 +23,7 @@ import { limitConnections } from './plugins/connections.ts';
 import { installSurfaces } from './plugins/surfaces.ts';
 import { openIdentity } from './registry/identity-file.ts';
 import { createInstances } from './registry/instances.ts';
+import { finishOwnRotation, ownRotations } from './registry/own-keys.ts';
 import { createPartners } from './registry/partners.ts';
 import { createTokens, ensureAdminToken } from './registry/tokens.ts';
 import { createBlobCache } from './storage/blob-cache.ts';
@@ -94,7 +95,9 @@ async function assemble(
 ): Promise<App> {
   const tls = files ? await loadTls(files) : null;
   const listeners = createListeners({ tls, admin: split });
-  const identity = await openIdentity(folder);
+  const finished = await finishOwnRotation(folder, store);
+  const identity = finished ?? (await openIdentity(folder));
+  const rotations = await ownRotations(store, identity.id);
   const blobKey = await settleEncryption(folder, encryptBlobs);
   const blobs = await openBlobFolder(join(folder, 'blobs'), blobKey);
   const spool = await openSpoolFolder(join(folder, 'spool'), blobKey);
@@ -103,6 +106,7 @@ async function assemble(
   const modelCache = createBlobCache(blobs, CACHE_BYTES);
   const aggregation = startAggregation(blobKey);
   const startUp = createStartUp();
+  if (finished) startUp.rotated();
   let publicUrl = '';
   let ready = false;
 
@@ -150,6 +154,7 @@ async function assemble(
   const tokens = createTokens(store);
   const partners = createPartners({
     ...{ store, identity },
+    former: rotations.map(({ rotation }) => rotation.old),
     publicUrl: () => publicUrl,
     connected: sessions.has,
     engineOf: engines.of,
@@ -181,6 +186,7 @@ async function assemble(
       software: SOFTWARE_VERSION,
       epoch,
     }),
+    ownRotations: () => rotations,
     ...{ auth, tokens, partners, blobs, modelCache, spool, runs: people },
     onBytesDown: (hash, member, bytes) => {
       if (member !== null) coordinator.modelSent(hash, bytes);

@@ -4,5 +4,6 @@ export { checkFolder } from './backup/check.ts';
 export { restoreBackup, restoreInPlace } from './backup/restore.ts';
 export { writeBackup } from './backup/write.ts';
 export { createLog } from './log.ts';
+export { type RotatedOwnKey, rotateOwnKey } from './rotate-key.ts';
 export { type IsProxy, parseProxies } from './transport/listen/proxies.ts';
 export { loadTls, type TlsFiles } from './transport/listen/tls-files.ts';

@@ -4,11 +4,12 @@ import { asTributaryError, SOFTWARE_VERSION } from '@tributary/protocol';
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import { backup, restore } from './cli/backup.ts';
 import { check } from './cli/check.ts';
+import { rotateKey } from './cli/rotate-key.ts';
 import { start } from './cli/start.ts';
 import { UsageError } from './cli/usage.ts';
 import { doctor } from './doctor/command.ts';
 
-const COMMANDS = { start, doctor, backup, restore, check };
+const COMMANDS = { start, doctor, backup, restore, check, 'rotate-key': rotateKey };
 
 const main = defineCommand({
   meta: { name: 'tributary-server', version: SOFTWARE_VERSION, description: 'The Tributary coordinator.' },
@@ -25,6 +26,7 @@ EXAMPLES
   tributary-server backup --data ./coordinator --out ./backups/monday
   tributary-server check --data ./backups/monday
   tributary-server restore --from ./backups/monday --data ./coordinator-2
+  tributary-server rotate-key --data ./coordinator
 
 EXIT CODES
 

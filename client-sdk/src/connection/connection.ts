@@ -1,5 +1,6 @@
 /** A session that comes back: links one after the other, with backoff between, and requests authenticated by the current one. */
 import {
+  asTributaryError,
   authorizeRequest,
   type ClientMessage,
   type ErrorCode,
@@ -19,6 +20,11 @@ export interface ConnectionOptions {
   readonly identity: Identity;
   /** Pinned key of the coordinator. */
   readonly coordinator: string;
+  /**
+   * Asked when the coordinator shows another key than the pinned one: the key to go on with, or null for none. What it
+   * throws takes the place of `wrong-coordinator`.
+   */
+  readonly successor?: (base: URL) => Promise<string | null>;
   /** Plain HTTP to another machine. */
   readonly allowInsecure?: boolean;
   /** Highest epoch that this node has seen of it; asked for at each new session. */
@@ -59,7 +65,8 @@ interface Session {
 /** Starts connecting at once. @throws malformed, policy-refused for a URL that is not allowed */
 export function connect(options: ConnectionOptions): Connection {
   const base = requireSecureUrl(options.url, options.allowInsecure ?? false);
-  const { identity, coordinator, backoff = BACKOFF, handshakeMs, silenceMs } = options;
+  const { identity, backoff = BACKOFF, handshakeMs, silenceMs } = options;
+  let { coordinator } = options;
   const waiting = new Set<(session: Session | null) => void>();
   let link: Link | null = null;
   let session: Session | null = null;
@@ -97,6 +104,27 @@ export function connect(options: ConnectionOptions): Connection {
     link = null;
     session = null;
     if (closed) return;
+    if (error.code === 'wrong-coordinator' && options.successor) void succeed(error, options.successor);
+    else givenUp(error);
+  }
+
+  async function succeed(
+    error: TributaryError,
+    successor: NonNullable<ConnectionOptions['successor']>,
+  ): Promise<void> {
+    try {
+      const next = await successor(base);
+      if (closed) return;
+      if (next === null) return givenUp(error);
+      coordinator = next;
+      // Not at once: a coordinator that makes key after key is not to be followed without a pause.
+      timer = setTimeout(open, backoffDelay(backoff, ++failures));
+    } catch (thrown) {
+      if (!closed) givenUp(asTributaryError(thrown));
+    }
+  }
+
+  function givenUp(error: TributaryError): void {
     const final = (everReady ? FINAL : FINAL_AT_FIRST).includes(error.code);
     if (final) shut();
     else timer = setTimeout(open, backoffDelay(backoff, ++failures));

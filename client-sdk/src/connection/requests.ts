@@ -58,6 +58,16 @@ export async function getRotations(
   return parse(RotationList, answer, 'list of rotations');
 }
 
+/** How the coordinator came to its key, as it says: to be verified from the pinned one on. */
+export async function getOwnRotations(base: URL): Promise<SignedRotation[]> {
+  const url = new URL('/v1/coordinator/rotations', base);
+  return parse(
+    RotationList,
+    await httpSend({ method: 'GET', url, maxBytes: MAX_ANSWER }),
+    'list of rotations',
+  );
+}
+
 function getSigned(url: URL, coordinator: string, identity: Identity): Promise<Uint8Array> {
   const line = { method: 'GET', path: url.pathname, digest: emptyDigest(nodeCrypto) };
   const nonce = nodeRandom(16);

@@ -51,7 +51,7 @@ export async function coordinatorFindings(base: URL, pinned: string | undefined)
       failed(
         'pinned key',
         `${base.origin} shows key ${shown}; enrolled was ${fingerprint(nodeCrypto, pinned)}.`,
-        'Do not go on. Ask the operator by telephone; a coordinator that was set up anew needs `tributary node init INVITE` in a new folder.',
+        'Do not go on before you have asked the operator by telephone: a key that the old one signed for is accepted with `tributary node trust FINGERPRINT`; a coordinator that was set up anew needs `tributary node init INVITE` in a new folder.',
       ),
     );
   return findings;

@@ -36,6 +36,20 @@ export async function saveEnrolment(folder: string, enrolment: Enrolment): Promi
   await writeJson(pathIn(folder), enrolment, true);
 }
 
+/** The coordinator's key was replaced by one that it signed for, and the owner or the policy has agreed. */
+export async function replaceCoordinator(
+  folder: string,
+  { key, former }: Pick<Enrolment, 'key'> & { readonly former: readonly string[] },
+): Promise<Enrolment> {
+  const before = await loadEnrolment(folder);
+  if (before.key === key) return before;
+  if (before.key !== former[0])
+    throw new TributaryError('conflict', `${folder} has pinned ${before.key} meanwhile.`);
+  const after = { ...before, key, former: [...(before.former ?? []), ...former].slice(-LIMITS.rotations) };
+  await writeJson(pathIn(folder), after);
+  return after;
+}
+
 /** Under which it may have been named in what members signed: the pinned key, and those that it replaced. */
 export function coordinatorKeys({ key, former = [] }: Enrolment): string[] {
   return [...former, key];

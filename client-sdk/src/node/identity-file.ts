@@ -86,11 +86,6 @@ export async function adoptNextIdentity(folder: string): Promise<void> {
   await replaceFile(nextIn(folder), pathIn(folder));
 }
 
-/** Id of the successor in `folder` that has not taken its place yet. */
-export async function readNextKey(folder: string): Promise<string | undefined> {
-  return (await readJson(nextIn(folder), IdentityFile))?.key;
-}
-
 async function write(path: string, identity: NodeIdentity, passphrase: string): Promise<void> {
   const { seed, splitSeed } = identity;
   const kdf = { ...KDF, salt: toBase64(nodeRandom(16)) };

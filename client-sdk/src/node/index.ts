@@ -17,3 +17,4 @@ export { loadPinned, type PinnedMember } from './members-file.ts';
 export type { Move } from './moves.ts';
 export { type RotatedKey, type RotateKeyOptions, rotateKey } from './rotate.ts';
 export { type RunningNode, type StartNodeOptions, startNode } from './start.ts';
+export { type TrustOptions, trustCoordinator } from './trust.ts';

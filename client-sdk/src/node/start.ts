@@ -3,12 +3,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Identity, Member, SpeedClass } from '@tributary/protocol';
 import { FederatedClient } from '../client.ts';
+import type { Successor } from '../connection/successor.ts';
 import { policyRemarks } from '../policy/index.ts';
 import { createExternalTrainer } from '../trainer/external/external-trainer.ts';
 import type { Trainer } from '../trainer/port.ts';
 import { createTfjsTrainer } from '../trainer/tfjs/tfjs-trainer.ts';
 import { approvalsPath, loadDecisions, notePending } from './approvals.ts';
 import type { NodeConfig } from './config.ts';
+import { loadEnrolment, replaceCoordinator } from './enrolment.ts';
 import { makePrivateFolder } from './files.ts';
 import { loadIdentity } from './identity-file.ts';
 import { openFileLedger } from './ledger/file.ts';
@@ -31,6 +33,8 @@ export interface StartNodeOptions {
   readonly onTrainerLog?: (line: string) => void;
   /** A partner whose key was accepted has another one now; `followed`: it is accepted in its place. */
   readonly onRotated?: (move: Move, followed: boolean) => void;
+  /** The coordinator has a new key, which this node follows. */
+  readonly onCoordinatorRotated?: (successor: Successor) => void;
   /** Called before the node connects: the place for listeners. */
   readonly prepare?: (client: FederatedClient) => void;
 }
@@ -82,6 +86,7 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
     const trainer = await loading;
     const client = new FederatedClient({
       coordinator: enrolment,
+      follow: followCoordinator(options),
       members: (await loadPinned(folder)).map(({ key }) => key),
       approvals: await loadDecisions(folder),
       ...{ identity, policy, ledger, trainer, allowInsecure },
@@ -99,6 +104,18 @@ export async function startNode(options: StartNodeOptions): Promise<RunningNode>
     await close();
     throw thrown;
   }
+}
+
+/** As the policy says, or as the owner said meanwhile with `tributary node trust`. */
+function followCoordinator({ config, onCoordinatorRotated }: StartNodeOptions) {
+  const { state: folder, policy } = config;
+  return async (successor: Successor): Promise<boolean> => {
+    const trusted = (await loadEnrolment(folder)).key === successor.key;
+    if (!trusted && policy.rotation !== 'follow') return false;
+    await replaceCoordinator(folder, successor);
+    onCoordinatorRotated?.(successor);
+    return true;
+  };
 }
 
 async function createTrainer({ config, onTrainerLog = () => {} }: StartNodeOptions): Promise<Trainer> {

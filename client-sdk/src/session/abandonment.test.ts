@@ -3,6 +3,7 @@ import type { AbandonCertificate, ServerMessage } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { signAbandonment } from '@tributary/protocol/secagg';
 import { describe, expect, test } from 'vitest';
+import { believe } from './abandonment.ts';
 import {
   announceMessage,
   coordinator,
@@ -91,6 +92,16 @@ describe('a node that sent a vector', () => {
     expect(again.receive(abandoned(attempt))).toEqual([]);
     expect(sentOf(again.receive(next([])), 'leave')).toMatchObject({ code: 'sits-out' });
     expect(kindsOf(again.receive(next([proof])))).toContain('train');
+  });
+
+  test('believes those who abandoned it under the key that the coordinator had then, and no other', () => {
+    const { nodes, victim, attempt } = scene();
+    const proof = certificate(nodes.slice(1, 4), attempt);
+    const under = { ...victim.context, coordinator: pinned[4]! };
+    const kinds = (former: string[]) =>
+      kindsOf(believe(victim.state, [proof], attempt, 1, { ...under, former }).effects);
+    expect(kinds([pinned[3]!, coordinator.id])).toEqual(['append certified']);
+    expect(kinds([pinned[3]!])).toEqual(['emit warning']);
   });
 
   test.each(['too few', 'another attempt', 'one of them twice'])('sits out with %s', (what) => {

@@ -1,5 +1,5 @@
 /** Attempts that ended without a sum (PROTOCOL.md 6.11): what this node signs of them, and what it believes of others. */
-import { type AbandonCertificate, asTributaryError } from '@tributary/protocol';
+import { type AbandonCertificate, asTributaryError, type Crypto, TributaryError } from '@tributary/protocol';
 import {
   type Abandonment,
   abandonmentOf,
@@ -40,7 +40,7 @@ export function believe(
   certificates: readonly AbandonCertificate[],
   of: string,
   now: number,
-  { crypto, coordinator }: SessionContext,
+  { crypto, coordinator, former = [] }: SessionContext,
 ): Step {
   let { ledger } = state;
   const effects: Effect[] = [];
@@ -48,9 +48,12 @@ export function believe(
     const vector = ledger.sent.get(id);
     if (!vector?.quorum) continue;
     const { roster, members, needed } = vector.quorum;
-    const abandonment: Abandonment = { coordinator, announcement: id, roster };
+    // Each signature names the key that the attempt was opened under: one of them at most has enough.
+    const under = [...former, coordinator].map(
+      (key): Abandonment => ({ coordinator: key, announcement: id, roster }),
+    );
     try {
-      const signers = requireAbandoned(crypto, abandonment, { members, quorum: needed }, signatures);
+      const signers = signersOf(crypto, under, { members, quorum: needed }, signatures);
       const { run, round, attempt, epoch } = vector;
       const record: AttemptRecord = { type: 'certified', time: now, run, round, attempt, epoch, id, signers };
       ledger = noted(ledger, record);
@@ -61,4 +64,21 @@ export function believe(
     }
   }
   return { state: { ...state, ledger }, effects };
+}
+
+/** @throws below-threshold */
+function signersOf(
+  crypto: Crypto,
+  under: readonly Abandonment[],
+  needed: Parameters<typeof requireAbandoned>[2],
+  signatures: AbandonCertificate['signatures'],
+): string[] {
+  const [first, ...others] = under;
+  if (!first) throw new TributaryError('below-threshold', 'Nobody signed that the attempt is abandoned.');
+  if (others.length === 0) return requireAbandoned(crypto, first, needed, signatures);
+  try {
+    return requireAbandoned(crypto, first, needed, signatures);
+  } catch {
+    return signersOf(crypto, others, needed, signatures);
+  }
 }

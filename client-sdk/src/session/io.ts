@@ -180,6 +180,8 @@ export interface SessionContext {
   readonly identity: NodeIdentity;
   /** Pinned key of the coordinator. */
   readonly coordinator: string;
+  /** Keys that it replaced: what is left of attempts opened under them names them. */
+  readonly former?: readonly string[];
   readonly policy: Policy;
   /** What this node trains with, as it is reported. */
   readonly engine: EngineReport;

@@ -76,6 +76,7 @@ export const NODE_CRASH_POINTS = [
 const ROTATION_CRASH_POINTS = [
   'coordinator.rotate.applied',
   'coordinator.rotate.committed',
+  'coordinator.rotate.own',
   'node.rotate.bound',
   ...(['synced', 'renamed', 'durable'] as const).map((moment) => `node.identity.next.${moment}` as const),
 ] as const;

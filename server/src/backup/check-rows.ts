@@ -12,6 +12,7 @@ import {
 import { nodeCrypto } from '@tributary/protocol/node';
 import { type Replayed, replayRun } from '../coordinator/recover.ts';
 import { readIdentity } from '../registry/identity-file.ts';
+import { ownKeys } from '../registry/own-keys.ts';
 import type { RunState, Transcript } from '../round/index.ts';
 import type { RoundRow, RunRow } from '../storage/ports.ts';
 import { IDENTITY_FILE } from '../storage/sqlite/open.ts';
@@ -40,13 +41,14 @@ export async function rowFindings({ store }: CheckContext): Promise<Finding[]> {
 
 export async function transcriptFindings({ folder, store }: CheckContext): Promise<Finding[]> {
   const { id } = await readIdentity(join(folder, IDENTITY_FILE));
+  const keys = await ownKeys(store, id);
   const wrong: Finding[] = [];
   let count = 0;
   for (const run of await store.runs()) {
     const rounds = await store.rounds(run.id);
     count += rounds.length;
     for (const [index, row] of rounds.entries()) {
-      const why = fault(row, rounds[index - 1] ?? null, run, id);
+      const why = fault(row, rounds[index - 1] ?? null, run, keys);
       if (why)
         wrong.push(
           failed('transcripts', `Round ${row.round} of run ${run.id}: its transcript ${why}.`, RESTORE),
@@ -57,12 +59,15 @@ export async function transcriptFindings({ folder, store }: CheckContext): Promi
 }
 
 /** PROTOCOL.md 7. */
-function fault(row: RoundRow, before: RoundRow | null, run: RunRow, coordinator: string): string | null {
+function fault(row: RoundRow, before: RoundRow | null, run: RunRow, keys: readonly string[]): string | null {
   const { body, signature } = (row.transcript ?? {}) as { body?: Transcript; signature?: string };
   if (!body || typeof signature !== 'string') return 'cannot be read';
   if (hashStatement(nodeCrypto, 'transcript', body) !== row.record.transcript)
     return 'does not have the recorded hash';
-  if (!verify(nodeCrypto, coordinator, 'transcript', body, signature))
+  if (
+    !keys.includes(body.coordinator) ||
+    !verify(nodeCrypto, body.coordinator, 'transcript', body, signature)
+  )
     return 'is not signed by the key of this coordinator';
   if (body.run !== run.id || body.round !== row.round) return `is of round ${body.round} of run ${body.run}`;
   if (body.model !== row.record.model) return 'names another model';

@@ -1,5 +1,12 @@
 /** After a start: each open run as its snapshot and journal tell, replayed without carrying anything out. */
-import { asTributaryError, type Crypto, type Identity, isOver, TributaryError } from '@tributary/protocol';
+import {
+  asTributaryError,
+  type Crypto,
+  type ErrorCode,
+  type Identity,
+  isOver,
+  TributaryError,
+} from '@tributary/protocol';
 import type { Logger } from 'pino';
 import {
   type Effect,
@@ -32,28 +39,25 @@ export type NoteRun = (run: RunState, reason?: string) => void;
 
 /** Runs that are not over. The caller submits `restarted` to each before anything else. */
 export async function recoverRuns(context: RecoverContext): Promise<LiveRun[]> {
-  const rows = await context.store.runs();
-  const open = rows.filter((row) => !isOver(row.status));
-  return Promise.all(open.map((row) => recoverRun(row, context)));
+  return Promise.all((await openRows(context.store)).map((row) => recoverRun(row, context)));
+}
+
+export async function openRows(store: Store): Promise<RunRow[]> {
+  return (await store.runs()).filter((row) => !isOver(row.status));
 }
 
 async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun> {
   const { store, log, clock = systemClock } = context;
-  const snapshot = await store.snapshot(row.id);
-  if (!snapshot) throw new TributaryError('storage-failed', `Run ${row.id} has no snapshot.`, LOST);
-  const entries = await store.journal(row.id);
   const epoch = await store.epoch();
-  const { state, seq, broken } = replayRun(snapshot, entries, context);
+  const { state, seq, broken, last, replayed } = await recovered(row, context);
   const restored = epochOf(state) !== undefined && epochOf(state) !== epoch;
   if (broken) log.error({ run: row.id, ...broken }, 'the journal does not replay: the open attempt is void');
-  else log.info({ run: row.id, round: state.head.round, replayed: entries.length }, 'run recovered');
+  else log.info({ run: row.id, round: state.head.round, replayed }, 'run recovered');
   if (!broken && !restored) return createLiveRun(state, seq, row.created, row.initialModel, clock.now());
   const reason = broken
     ? `The journal is damaged at entry ${broken.seq}: ${broken.why}.`
     : 'A backup was restored.';
-  const attempts = state.attempts + (broken ? opened(entries.filter((entry) => entry.seq >= broken.seq)) : 0);
-  const last = entries.at(-1)?.seq ?? seq;
-  const { state: without, voids } = withoutAttempt({ ...state, attempts }, reason, clock.now());
+  const { state: without, voids } = withoutAttempt(state, 'storage-failed', reason, clock.now());
   await store.commit({
     epoch,
     voids,
@@ -61,6 +65,19 @@ async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun
   });
   context.note?.(without, reason);
   return createLiveRun(without, last, row.created, row.initialModel, clock.now());
+}
+
+/** As its snapshot and journal tell, as far as they fit; attempts that were announced are counted also beyond that. */
+export async function recovered(row: RunRow, context: Pick<RecoverContext, 'store' | 'crypto' | 'identity'>) {
+  const { store } = context;
+  const snapshot = await store.snapshot(row.id);
+  if (!snapshot) throw new TributaryError('storage-failed', `Run ${row.id} has no snapshot.`, LOST);
+  const entries = await store.journal(row.id);
+  const { state, seq, broken } = replayRun(snapshot, entries, context);
+  const lost = broken ? entries.filter((entry) => entry.seq >= broken.seq) : [];
+  const attempts = state.attempts + opened(lost);
+  const last = entries.at(-1)?.seq ?? seq;
+  return { state: { ...state, attempts }, seq, broken, last, replayed: entries.length };
 }
 
 const LOST = {
@@ -129,12 +146,17 @@ async function damagedUpdates({ state }: LiveRun, spool: Spool): Promise<string[
  * What came after the damage, or after the backup, may have frozen and signed a list: gone on with, the attempt could get
  * a second one.
  */
-function withoutAttempt(state: RunState, reason: string, now: number): { state: RunState; voids: VoidRow[] } {
+export function withoutAttempt(
+  state: RunState,
+  code: ErrorCode,
+  reason: string,
+  now: number,
+): { state: RunState; voids: VoidRow[] } {
   if (state.stage.kind !== 'attempt' && state.stage.kind !== 'summing') return { state, voids: [] };
   const { open } = state.stage;
-  const data = { round: state.head.round + 1, attempt: open.number, code: 'storage-failed', reason };
+  const data = { round: state.head.round + 1, attempt: open.number, code, reason };
   const voids = [voidRow(state.id, now, data)];
-  return { state: voidAttempt(state, open, 'storage-failed', reason).state, voids };
+  return { state: voidAttempt(state, open, code, reason).state, voids };
 }
 
 /** Of the open attempt. */

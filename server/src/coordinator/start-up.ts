@@ -5,6 +5,8 @@ export interface StartUp {
   readonly note: NoteRun;
   /** The model that a run goes on from is missing or damaged. */
   paused(run: string, model: string): void;
+  /** The coordinator has the new key that a rotation had begun to give it. */
+  rotated(): void;
   removed(what: { readonly spools: number; readonly models: number }): void;
   /** One sentence each; none after a first or a clean start. */
   lines(): readonly string[];
@@ -28,6 +30,9 @@ export function createStartUp(): StartUp {
         `Run ${run} is paused: its model ${model} is missing or damaged in the folder blobs. ` +
           `Put the file back from a backup, then \`tributary runs resume ${run}\`; \`tributary-server check\` says more.`,
       );
+    },
+    rotated() {
+      said.push('Finished the rotation of the coordinator’s key: the new one is in its place.');
     },
     removed({ spools, models }) {
       if (spools > 0) said.push(`Deleted the updates of ${counted(spools, 'former attempt')}.`);

@@ -9,7 +9,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 /** A browser that was here once comes by TLS only, for a year (RFC 6797). */
 const HSTS = 'max-age=31536000';
 
-const BOTH = new Set(['GET /healthz', 'GET /readyz', 'GET /v1/coordinator']);
+const BOTH = new Set(['GET /healthz', 'GET /readyz', 'GET /v1/coordinator', 'GET /v1/coordinator/rotations']);
 const NODES = new Set([
   'POST /v1/enrol',
   'GET /v1/members',

@@ -3,28 +3,56 @@
  * for its owner only, and refused when others could have read or exchanged it.
  */
 import { constants } from 'node:fs';
-import { lstat, open, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBase64, type Identity, identityFromSeed, TributaryError, toBase64 } from '@tributary/protocol';
-import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
-import { asFileError, makeFolder, PRIVATE_FILE, partOf, publish } from '../storage/files.ts';
+import { crashPoint, nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { asFileError, makeFolder, PRIVATE_FILE, partOf, publish, syncFolder } from '../storage/files.ts';
 import { IDENTITY_FILE } from '../storage/sqlite/open.ts';
 
 export { IDENTITY_FILE };
+/** The key that is to take its place: here from before the database names it until it has. */
+export const NEXT_IDENTITY_FILE = 'coordinator.next.key';
 
 /** Reads the identity, makes it at the first start. The caller holds the data folder's lock. @throws storage-failed */
 export async function openIdentity(folder: string): Promise<Identity> {
-  const path = join(folder, IDENTITY_FILE);
+  return openAt(folder, IDENTITY_FILE);
+}
+
+/** Makes the successor, or reads the one that an interrupted rotation left. The caller holds the lock. @throws storage-failed */
+export async function openNextIdentity(folder: string): Promise<Identity> {
+  return openAt(folder, NEXT_IDENTITY_FILE);
+}
+
+/** The successor takes the place of the key, which is gone then. */
+export async function adoptNextIdentity(folder: string): Promise<void> {
+  const path = join(folder, NEXT_IDENTITY_FILE);
   try {
-    await makeFolder(folder);
-    const present = await lstat(path).catch((cause) => {
-      if (cause.code === 'ENOENT') return null;
-      throw cause;
-    });
-    return present ? await readIdentity(path) : await makeIdentity(path);
+    await rename(path, join(folder, IDENTITY_FILE));
+    crashPoint('coordinator.identity.renamed');
+    await syncFolder(folder);
   } catch (cause) {
     throw asFileError(cause, `The identity file ${path} cannot be used`);
   }
+}
+
+async function openAt(folder: string, name: string): Promise<Identity> {
+  const path = join(folder, name);
+  try {
+    await makeFolder(folder);
+    return (await readIfThere(path)) ?? (await makeIdentity(path));
+  } catch (cause) {
+    throw asFileError(cause, `The identity file ${path} cannot be used`);
+  }
+}
+
+/** @throws storage-failed when it is damaged, or not for its owner alone */
+export async function readIfThere(path: string): Promise<Identity | null> {
+  const present = await lstat(path).catch((cause) => {
+    if (cause.code === 'ENOENT') return null;
+    throw cause;
+  });
+  return present ? readIdentity(path) : null;
 }
 
 /** @throws storage-failed when it is missing, damaged, or not for its owner alone */

@@ -18,6 +18,7 @@ import {
   type SignedRotation,
   TributaryError,
   toBase64,
+  verify,
 } from '@tributary/protocol';
 import { crashPoint, nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import type { PartnerRow, Store } from '../storage/ports.ts';
@@ -53,6 +54,8 @@ export interface PartnersDeps {
   readonly store: Store;
   /** The coordinator's own. */
   readonly identity: Pick<Identity, 'id'>;
+  /** Keys that the present one replaced. */
+  readonly former?: readonly string[];
   /** Where nodes reach the coordinator; never taken from a request's Host header, which anybody can write. */
   readonly publicUrl: () => string;
   readonly connected: (key: string) => boolean;
@@ -115,6 +118,10 @@ export function createPartners(deps: PartnersDeps): Partners {
     },
     async enrol({ secret, key, signature }) {
       const payload = { coordinator: identity.id, secret, key };
+      const isFor = (coordinator: string) =>
+        verify(nodeCrypto, key, 'enrol', { ...payload, coordinator }, signature);
+      if (deps.former?.some(isFor))
+        throw new TributaryError('invite-invalid', 'The invite names a key that the coordinator had before.');
       requireSignature(nodeCrypto, key, 'enrol', payload, signature, 'the enrolment');
       const { name, role } = await store.enrol(hashSecret(secret), key, now());
       crashPoint('coordinator.enrol.committed');

@@ -34,7 +34,8 @@ export function receiveAbandonment(
   if (!ended.members.includes(member))
     throw new TributaryError('wrong-attempt', `Attempt ${attempt.slice(0, 12)} had no such member.`);
   if (ended.signatures[member] !== undefined) return { state, effects: [] };
-  const abandonment = { coordinator: identity.id, announcement: attempt, roster: ended.roster };
+  const coordinator = ended.coordinator ?? identity.id;
+  const abandonment = { coordinator, announcement: attempt, roster: ended.roster };
   if (!verifyAbandonment(crypto, abandonment, { member, signature }))
     throw new TributaryError(
       'bad-signature',

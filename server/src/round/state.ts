@@ -43,6 +43,8 @@ export interface OpenAttempt {
 /** An attempt that ended without a sum, and who says that nothing of it will ever be unmasked. */
 export interface VoidAttempt {
   readonly attempt: string;
+  /** Which key it was opened under, where the coordinator has another one since. */
+  readonly coordinator?: string;
   /** U1 and its hash. */
   readonly roster: string;
   readonly members: readonly string[];

@@ -63,6 +63,8 @@ export const start = command({
       allowInsecure: args['allow-insecure'],
       onTrainerLog: view.trainer,
       onRotated: view.rotated,
+      onCoordinatorRotated: ({ key, former, time }) =>
+        view.rotated({ name: 'coordinator', old: former[0] ?? '', key, time }, true),
       prepare: (client) => {
         listen(client, view.event);
         client.on('disconnected', ({ code, message, final }) => {
@@ -134,7 +136,7 @@ interface Started {
 interface View {
   started(facts: Started): void;
   event(event: SessionEvent): void;
-  /** A partner has a new key. */
+  /** A partner, or the coordinator, has a new key. */
   rotated(move: Move, followed: boolean): void;
   /** A line of the owner's own trainer. */
   trainer(line: string): void;

@@ -5,6 +5,7 @@ import { init } from './node-init.ts';
 import { members } from './node-members.ts';
 import { rotate } from './node-rotate.ts';
 import { start } from './node-start.ts';
+import { trust } from './node-trust.ts';
 
 export const node = group({
   name: 'node',
@@ -13,5 +14,5 @@ export const node = group({
     { line: 'node init INVITE', does: 'once: make the key and enrol' },
     { line: 'node start --config node.yaml', does: 'take part until Ctrl-C' },
   ],
-  commands: [init, members, start, pending, approvePlan, refusePlan, rotate],
+  commands: [init, members, start, pending, approvePlan, refusePlan, rotate, trust],
 });

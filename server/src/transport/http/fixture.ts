@@ -120,6 +120,7 @@ export async function createFixture(openStore: (folder: string) => Promise<Store
       software: SOFTWARE_VERSION,
       epoch: 1,
     }),
+    ownRotations: () => [],
     uploads: {
       expect(attempt) {
         if (attempt !== ATTEMPT) throw new TributaryError('wrong-attempt', 'No such attempt.');

@@ -26,6 +26,8 @@ export interface HealthDeps {
 
 export interface CoordinatorDeps {
   info(): CoordinatorInfo;
+  /** That led to its key, oldest first. */
+  ownRotations(): readonly SignedRotation[];
 }
 
 export interface TokensDeps {
