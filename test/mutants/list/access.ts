@@ -153,6 +153,22 @@ export const ACCESS: readonly Mutant[] = [
     },
   },
   {
+    name: 'rotation-not-signed',
+    invariant: 'A new key takes the place of an old one only when both have signed for it.',
+    file: 'protocol/src/rotation.ts',
+    find: "for (const which of ['old', 'new'] as const)",
+    replace: "for (const which of ['new'] as const)",
+    test: { file: 'protocol/src/rotation.test.ts', name: 'that only the new key signed' },
+  },
+  {
+    name: 'two-successors',
+    invariant: 'A key has one successor: who is shown two follows none.',
+    file: 'protocol/src/rotation.ts',
+    find: 'if (next.some(',
+    replace: 'if (false && next.some(',
+    test: { file: 'protocol/src/rotation.test.ts', name: 'that forks is refused' },
+  },
+  {
     name: 'copied-identity',
     invariant: 'A node whose state is older than what was seen of it is refused as a copy.',
     file: 'server/src/registry/instances.ts',
