@@ -39,6 +39,8 @@ let coordinator: TestCoordinator;
 let again: App | undefined;
 let root: string;
 const nodes = new Map<string, RunningNode>();
+/** As enrolled. */
+const identities = new Map<string, Identity>();
 const refused = new Map<string, ClientEvents['refused'][]>(NAMES.map((name) => [name, []]));
 const disconnected = new Map<string, ClientEvents['disconnected'][]>(NAMES.map((name) => [name, []]));
 const rotated: [string, string, boolean][] = [];
@@ -97,7 +99,6 @@ const statusAt = async (name: string, of: string) => {
 beforeAll(async () => {
   coordinator = await startTestCoordinator();
   root = mkdtempSync(join(tmpdir(), 'tributary-rotation-'));
-  const identities = new Map<string, Identity>();
   for (const name of NAMES) {
     const { body } = await coordinator.call('POST', '/v1/partners/invites', { name });
     const { invite } = body as { invite: string };
@@ -246,6 +247,9 @@ it('the coordinator rotates: its open attempt is void, who follows goes on, who 
       message: expect.stringContaining(`tributary node trust ${shown}`),
     });
   expect(await loadEnrolment(stateOf('eve'))).toMatchObject({ key: old });
+  await expect(
+    listMembers({ folder: stateOf('eve'), identity: identities.get('eve')! }),
+  ).rejects.toMatchObject({ code: 'wrong-coordinator', remedy: expect.stringContaining('node trust') });
   const trust = (given: string) => trustCoordinator({ folder: stateOf('eve'), fingerprint: given });
   await expect(trust(fingerprint(nodeCrypto, old))).rejects.toMatchObject({ code: 'conflict' });
   expect((await trust(shown)).former).toEqual([old]);

@@ -98,6 +98,7 @@ async function assemble(
   const finished = await finishOwnRotation(folder, store);
   const identity = finished ?? (await openIdentity(folder));
   const rotations = await ownRotations(store, identity.id);
+  const former = rotations.map(({ rotation }) => rotation.old);
   const blobKey = await settleEncryption(folder, encryptBlobs);
   const blobs = await openBlobFolder(join(folder, 'blobs'), blobKey);
   const spool = await openSpoolFolder(join(folder, 'spool'), blobKey);
@@ -154,7 +155,7 @@ async function assemble(
   const tokens = createTokens(store);
   const partners = createPartners({
     ...{ store, identity },
-    former: rotations.map(({ rotation }) => rotation.old),
+    former,
     publicUrl: () => publicUrl,
     connected: sessions.has,
     engineOf: engines.of,
@@ -176,7 +177,7 @@ async function assemble(
   registerBasics(http, isProxy);
   if (listeners.admin) limitConnections(listeners.admin, log, { isProxy });
   http.addHook('preClose', listeners.closeAdmin);
-  const auth = installAuth(http, { coordinator: identity.id, tokens, partners, sessions });
+  const auth = installAuth(http, { coordinator: identity.id, former, tokens, partners, sessions });
   registerRoutes(http, {
     ready: () => ready,
     info: () => ({
@@ -201,7 +202,17 @@ async function assemble(
 
   const collect = () => collectBlobs({ store, blobs, isHeld: modelCache.has });
   const { isSound } = blobs;
-  await resumeAll({ store, spool, crypto: nodeCrypto, identity, log, coordinator, startUp, collect, isSound });
+  await resumeAll({
+    store,
+    spool,
+    crypto: nodeCrypto,
+    identity,
+    log,
+    coordinator,
+    startUp,
+    collect,
+    isSound,
+  });
   const collecting = setInterval(() => {
     collect().catch((err) => log.warn({ err }, 'models that nothing names were not deleted'));
   }, GRACE_MS).unref();

@@ -46,6 +46,8 @@ declare module 'fastify' {
 export interface AuthDeps {
   /** The coordinator's identity key, which signed requests name. */
   readonly coordinator: string;
+  /** Those that it replaced. */
+  readonly former?: readonly string[];
   readonly tokens: { find(token: string): Promise<{ name: string; role: PersonRole } | undefined> };
   readonly partners: {
     find(key: string): Promise<{ name: string; role: Role; status: string } | undefined>;
@@ -128,10 +130,31 @@ export function installAuth(fastify: FastifyInstance, deps: AuthDeps): Auth {
     // Known before the signature is checked: strangers cost no curve arithmetic.
     const claimed = /^Tributary-Signed ([A-Za-z0-9_-]{43})\./.exec(header)?.[1];
     if (claimed !== undefined) await active(claimed);
-    const claim = verifySignedRequest(nodeCrypto, header, coordinator, lineOf(request), now());
+    const claim = verifySigned(request, header);
     if (!claim) return null;
     nonces.use(claim.identity, claim.nonce);
     return { member: claim.identity, digest: claim.digest, by: 'signature' as const };
+  }
+
+  /** @throws wrong-coordinator for a node that still trusts a key of before, so that its owner hears what to do */
+  function verifySigned(request: FastifyRequest, header: string) {
+    const verified = (key: string) => verifySignedRequest(nodeCrypto, header, key, lineOf(request), now());
+    try {
+      return verified(coordinator);
+    } catch (error) {
+      for (const key of deps.former ?? []) {
+        if (!isSound(() => verified(key))) continue;
+        throw new TributaryError(
+          'wrong-coordinator',
+          'The request names a key that the coordinator had before.',
+          {
+            remedy:
+              'Ask its operator for the new fingerprint by telephone, then `tributary node trust FINGERPRINT`.',
+          },
+        );
+      }
+      throw error;
+    }
   }
 
   async function active(key: string): Promise<{ name: string; role: Role }> {
@@ -179,6 +202,14 @@ export function installAuth(fastify: FastifyInstance, deps: AuthDeps): Auth {
         (await person(header, role)) ?? node(request, header)),
     guard,
   };
+}
+
+function isSound(check: () => unknown): boolean {
+  try {
+    return check() !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** Method, and path with query as sent. */

@@ -164,11 +164,15 @@ export function createPartners(deps: PartnersDeps): Partners {
             remedy: 'Set the clock of this machine; up to five minutes are tolerated.',
           },
         );
+      const repeated = (await store.rotationOf(old)) !== undefined;
       const { name, role } = await store.rotate(signed);
       crashPoint('coordinator.rotate.committed');
-      await deps.onRevoked?.(old, 'rotated');
       const listed = await members();
-      deps.onMembers?.(listed);
+      // A start does the first of these for what a crash has left.
+      if (!repeated) {
+        await deps.onRevoked?.(old, 'rotated');
+        deps.onMembers?.(listed);
+      }
       return { name, role, members: listed };
     },
     async rotations() {

@@ -24,12 +24,15 @@ interface Request {
 const JSON_BODY = ['content-type', 'application/json'] as const;
 const BYTES_BODY = ['content-type', 'application/octet-stream'] as const;
 const HASH = 'b'.repeat(64);
+const ID = 'A'.repeat(43);
 const SEEDS: readonly Request[] = [
-  ...['/healthz', '/readyz', '/v1/coordinator', '/v1/session', '/nothing'].map((path) => get(path, 'none')),
+  ...['/healthz', '/readyz', '/v1/coordinator', '/v1/coordinator/rotations', '/v1/session', '/nothing'].map(
+    (path) => get(path, 'none'),
+  ),
   ...['/v1/tokens', '/v1/partners', '/v1/runs', '/v1/runs/$run', '/v1/models', '/v1/models?run=$run'].map(
     (path) => get(path, 'token'),
   ),
-  ...['/v1/members', `/v1/blobs/${HASH}`, '/v1/updates/$attempt?sha256=$zero'].map((path) =>
+  ...['/v1/members', '/v1/rotations', `/v1/blobs/${HASH}`, '/v1/updates/$attempt?sha256=$zero'].map((path) =>
     get(path, 'session'),
   ),
   get('/v1/members', 'signed'),
@@ -41,6 +44,13 @@ const SEEDS: readonly Request[] = [
   post('/v1/partners/victim/resume', null),
   {
     ...post('/v1/enrol', { secret: 'A'.repeat(43), key: 'A'.repeat(43), signature: 'A'.repeat(86) }),
+    auth: 'none',
+  },
+  {
+    ...post('/v1/rotations', {
+      rotation: { subject: 'member', coordinator: ID, old: ID, new: ID, time: 0 },
+      signatures: { old: 'A'.repeat(86), new: 'A'.repeat(86) },
+    }),
     auth: 'none',
   },
   post('/v1/runs', { plan: { name: 'x' }, model: HASH }),

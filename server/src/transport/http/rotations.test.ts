@@ -59,6 +59,8 @@ it('the same rotation again is success, also signed anew: the answer may have go
   fixture.state.now += 86_400_000;
   expect(await rotate(signed(alice.identity, next))).toEqual([200, undefined]);
   expect(await get('/v1/rotations', bob.signed('GET', '/v1/rotations'))).toHaveLength(1);
+  // Nor is everybody told again, however often it is replayed.
+  expect(fixture.suspended).toEqual([alice.identity.id]);
 });
 
 it('twice in a row is a chain, and a removed partner’s is not served', async () => {
