@@ -3,13 +3,14 @@ import { stripVTControlCharacters } from 'node:util';
 import { asTributaryError, SOFTWARE_VERSION } from '@tributary/protocol';
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import { backup, restore } from './cli/backup.ts';
+import { newKey } from './cli/blob-key.ts';
 import { check } from './cli/check.ts';
 import { rotateKey } from './cli/rotate-key.ts';
 import { start } from './cli/start.ts';
 import { UsageError } from './cli/usage.ts';
 import { doctor } from './doctor/command.ts';
 
-const COMMANDS = { start, doctor, backup, restore, check, 'rotate-key': rotateKey };
+const COMMANDS = { start, doctor, backup, restore, check, 'rotate-key': rotateKey, 'new-key': newKey };
 
 const main = defineCommand({
   meta: { name: 'tributary-server', version: SOFTWARE_VERSION, description: 'The Tributary coordinator.' },
@@ -27,6 +28,9 @@ EXAMPLES
   tributary-server check --data ./backups/monday
   tributary-server restore --from ./backups/monday --data ./coordinator-2
   tributary-server rotate-key --data ./coordinator
+  tributary-server new-key ./blobs.key
+  tributary-server start --data ./coordinator --encrypt-blobs ./blobs.key
+  tributary-server restore --from ./backups/plain --data ./encrypted --encrypt-blobs ./blobs.key
 
 EXIT CODES
 
@@ -51,6 +55,8 @@ async function run(argv: string[]): Promise<void> {
   await runCommand(main, { rawArgs: argv });
 }
 
+// Each file is made for its owner only; this is for those that other code makes, such as sockets before their chmod.
+process.umask(0o077);
 try {
   await run(process.argv.slice(2));
 } catch (error) {

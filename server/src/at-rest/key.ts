@@ -4,7 +4,7 @@
  */
 import { createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { open, realpath } from 'node:fs/promises';
-import { basename, dirname, relative } from 'node:path';
+import { basename, dirname, isAbsolute, relative, sep } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { asFileError, HASH, PRIVATE_FILE, syncFolder } from '../storage/files.ts';
 
@@ -75,9 +75,9 @@ function requirePrivate(path: string, { mode, uid }: { mode: number; uid: number
 
 /** Whoever takes the data must not have the key with it. @throws storage-failed */
 export async function requireApart(path: string, folder: string): Promise<void> {
-  const [key, data] = await Promise.all([realpath(path), realpath(folder).catch(() => folder)]);
-  const way = relative(data, key);
-  if (way.startsWith('..') || way.startsWith('/')) return;
+  const [key, data] = await Promise.all([path, folder].map((given) => realpath(given).catch(() => given)));
+  const way = relative(data!, key!);
+  if (isAbsolute(way) || way.split(sep)[0] === '..') return;
   throw refused(path, `lies in the data folder ${folder}`, 'Keep it apart, or it protects nothing.');
 }
 

@@ -43,11 +43,18 @@ export async function settleEncryption(folder: string, keyFile: string | undefin
   return key;
 }
 
-/** For commands that only look: null, too, for a folder that is not encrypted. @throws storage-failed (another key) */
-export async function keyFor(folder: string, keyFile: string | undefined): Promise<AtRest> {
+export interface Encryption {
+  /** The id of the key; null when nothing is encrypted. */
+  readonly marked: string | null;
+  /** Null when it was not given, or is of no use. */
+  readonly key: AtRest;
+}
+
+/** For commands that only look at a data folder or a backup. @throws storage-failed (another key) */
+export async function encryptionOf(folder: string, keyFile: string | undefined): Promise<Encryption> {
   const marked = await readMarker(folder);
-  if (marked === null || keyFile === undefined) return null;
-  return requireKey(await readKeyFile(keyFile), marked, folder);
+  if (marked === null || keyFile === undefined) return { marked, key: null };
+  return { marked, key: requireKey(await readKeyFile(keyFile), marked, folder) };
 }
 
 export function requireKey(key: BlobKey, marked: string, folder: string): BlobKey {
@@ -105,7 +112,8 @@ async function used(folder: string): Promise<'encrypted' | 'plain' | 'new'> {
   }
 }
 
-async function isEncrypted(path: string): Promise<boolean> {
+/** As its beginning says; no key is needed. */
+export async function isEncrypted(path: string): Promise<boolean> {
   const handle = await open(path, 'r');
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER), 0, HEADER, 0);

@@ -3,21 +3,23 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, failed, fine, isOver, warning } from '@tributary/protocol';
 import { type RunState, updatesOf } from '../round/index.ts';
-import { hashOf } from '../at-rest/reader.ts';
 import { HASH } from '../storage/files.ts';
-import type { CheckContext } from './check-context.ts';
+import { type CheckContext, look, soundness } from './check-context.ts';
 import { replayed } from './check-rows.ts';
 
-export async function modelFindings({ folder, store }: CheckContext): Promise<Finding[]> {
+export async function modelFindings({ folder, store, encryption }: CheckContext): Promise<Finding[]> {
   const heads = new Map((await store.runs()).map(({ id, model, status }) => [model, { id, status }]));
   const named = [...(await store.namedBlobs())].sort();
   const wrong: Finding[] = [];
   for (const hash of named) {
-    const found = await hashOf(join(folder, 'blobs', hash)).catch(() => null);
-    if (found === hash) continue;
+    const found = await look(join(folder, 'blobs', hash), hash, encryption);
+    if (found === 'sound') continue;
     const head = heads.get(hash);
-    const what = `Model ${hash} is ${found === null ? 'missing or cannot be read' : 'damaged'}`;
-    const copy = `Copy the file of this name from the folder \`blobs\` of a backup into ${join(folder, 'blobs')}; any copy will do, also one that \`tributary models pull\` wrote as model.safetensors.`;
+    const what = `Model ${hash} is ${found === 'missing' ? 'missing or cannot be read' : 'damaged'}`;
+    const any = encryption.marked
+      ? 'it has to be one under the same key.'
+      : 'any copy will do, also one that `tributary models pull` wrote as model.safetensors.';
+    const copy = `Copy the file of this name from the folder \`blobs\` of a backup into ${join(folder, 'blobs')}; ${any}`;
     if (head && !isOver(head.status))
       wrong.push(
         failed(
@@ -28,7 +30,9 @@ export async function modelFindings({ folder, store }: CheckContext): Promise<Fi
       );
     else wrong.push(failed('models', `${what}: it belongs to the history of a run.`, copy));
   }
-  return wrong.length > 0 ? wrong : [fine('models', `${named.length} named by runs, all there and sound`)];
+  return wrong.length > 0
+    ? wrong
+    : [fine('models', `${named.length} named by runs, all ${soundness(encryption)}`)];
 }
 
 /** Masked updates of open attempts: each acknowledged one is there as it was. */
@@ -41,7 +45,7 @@ export async function updateFindings(context: CheckContext): Promise<Finding[]> 
     for (const { member, sha256 } of updatesOf(open)) {
       count++;
       const path = join(context.folder, 'spool', open.attempt, member);
-      if ((await hashOf(path).catch(() => null)) === sha256) continue;
+      if ((await look(path, sha256, context.encryption)) === 'sound') continue;
       wrong.push(
         failed(
           'updates',
@@ -51,7 +55,9 @@ export async function updateFindings(context: CheckContext): Promise<Finding[]> 
       );
     }
   }
-  return wrong.length > 0 ? wrong : [fine('updates', `${count} of open attempts, all there and sound`)];
+  return wrong.length > 0
+    ? wrong
+    : [fine('updates', `${count} of open attempts, all ${soundness(context.encryption)}`)];
 }
 
 function openAttempt({ stage }: RunState) {

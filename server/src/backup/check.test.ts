@@ -163,10 +163,10 @@ it('a restored backup goes on in a higher epoch each time, and its open attempt 
   expect(await writeBackup(sound, out)).toMatchObject({ live: false, models: 3, epoch: 1 });
   const [first, second] = [join(home, 'first'), join(home, 'second')];
   const at = Date.parse('2026-11-23');
-  expect((await restoreBackup(out, first, () => at)).epoch).toEqual({ before: 1, now: at / 1000 });
+  expect((await restoreBackup(out, first, { now: () => at })).epoch).toEqual({ before: 1, now: at / 1000 });
   // A clock that stands still, or went back, does not matter in place: the epoch only rises.
   expect((await restoreInPlace(first, () => 0)).epoch.now).toBe(at / 1000 + 1);
-  expect((await restoreBackup(out, second, () => at + 5000)).epoch.now).toBe(at / 1000 + 5);
+  expect((await restoreBackup(out, second, { now: () => at + 5000 })).epoch.now).toBe(at / 1000 + 5);
   const store = await openSqliteStore(second);
   const startUp = createStartUp();
   const log = pino({ level: 'silent' });

@@ -5,7 +5,8 @@
 import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Finding, failedBy, fine, TributaryError } from '@tributary/protocol';
+import { type Finding, failedBy, fine, TributaryError, warning } from '@tributary/protocol';
+import { type Encryption, encryptionOf } from '../at-rest/marker.ts';
 import { readIdentity } from '../registry/identity-file.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore, type SqliteStore } from '../storage/sqlite/store.ts';
@@ -15,8 +16,11 @@ import { journalFindings, rowFindings, transcriptFindings } from './check-rows.t
 import { copyDatabase } from './copy-database.ts';
 import { MANIFEST_FILE } from './manifest.ts';
 
-/** @throws not-found when the folder holds no database */
-export async function checkFolder(folder: string): Promise<Finding[]> {
+/**
+ * @param keyFile of a folder whose models and updates are encrypted: without, they are not looked into
+ * @throws not-found when the folder holds no database
+ */
+export async function checkFolder(folder: string, keyFile?: string): Promise<Finding[]> {
   const aside = await mkdtemp(join(tmpdir(), 'tributary-check-'));
   const isBackup = await exists(join(folder, MANIFEST_FILE));
   try {
@@ -26,13 +30,15 @@ export async function checkFolder(folder: string): Promise<Finding[]> {
       return [fine('identity', id)];
     });
     const files = isBackup ? await guarded('backup', () => backupFindings(folder)) : [];
-    if (!opened.store) return [...opened.findings, ...identity, ...files];
+    const encryption = await encryptionOf(folder, keyFile).catch((thrown) => failedBy('encryption', thrown));
+    const rest = [...identity, ...files, ...encryptionFindings(encryption, keyFile)];
+    if (!opened.store) return [...opened.findings, ...rest];
     try {
-      const context = { folder, store: opened.store };
+      const known = 'level' in encryption ? { marked: 'unknown', key: null } : encryption;
+      const context = { folder, store: opened.store, encryption: known };
       return [
         ...opened.findings,
-        ...identity,
-        ...files,
+        ...rest,
         ...(await guarded('rows', () => rowFindings(context))),
         ...(await guarded('transcripts', () => transcriptFindings(context))),
         ...(await guarded('journal', () => journalFindings(context))),
@@ -46,6 +52,21 @@ export async function checkFolder(folder: string): Promise<Finding[]> {
   } finally {
     await rm(aside, { recursive: true, force: true });
   }
+}
+
+function encryptionFindings(found: Encryption | Finding, keyFile: string | undefined): Finding[] {
+  if ('level' in found) return [found];
+  const { marked, key } = found;
+  if (marked === null)
+    return keyFile === undefined ? [] : [fine('encryption', 'none: the key was not needed')];
+  if (key) return [fine('encryption', `under key ${marked}, which was given`)];
+  return [
+    warning(
+      'encryption',
+      `Models and updates are encrypted under key ${marked}: whether they decrypt was not checked.`,
+      'Give the key: `--encrypt-blobs KEYFILE`, or the variable TRIBUTARY_ENCRYPT_BLOBS.',
+    ),
+  ];
 }
 
 async function guarded(check: string, run: () => Promise<Finding[]>): Promise<Finding[]> {

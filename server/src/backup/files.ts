@@ -4,6 +4,8 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
+import { type AtRest, openChunks } from '../at-rest/reader.ts';
+import { createSealer } from '../at-rest/sealer.ts';
 import { asFileError, PRIVATE_FILE, partOf, syncFolder } from '../storage/files.ts';
 
 export interface Copied {
@@ -11,18 +13,31 @@ export interface Copied {
   readonly sha256: string;
 }
 
-/** Durable, for the owner only. @throws storage-failed */
-export async function copyPrivate(from: string, to: string): Promise<Copied> {
+/**
+ * Durable, for the owner only.
+ * @param keys decrypt or encrypt on the way; without, the bytes stay as they are
+ * @returns what the original has, decrypted if there is a key for it
+ * @throws storage-failed
+ */
+export async function copyPrivate(
+  from: string,
+  to: string,
+  keys: { readonly source: AtRest; readonly target: AtRest } = { source: null, target: null },
+): Promise<Copied> {
+  const { source, target: key } = keys;
   const hash = createHash('sha256');
+  const sealer = key && createSealer({ key, path: to, hash: createHash('sha256') });
   let bytes = 0;
   try {
     const target = await open(to, 'wx', PRIVATE_FILE);
     try {
-      for await (const chunk of createReadStream(from, { highWaterMark: 1 << 20 })) {
+      const chunks = source ? openChunks(from, source) : createReadStream(from, { highWaterMark: 1 << 20 });
+      for await (const chunk of chunks as AsyncIterable<Buffer>) {
         hash.update(chunk);
         bytes += chunk.length;
-        await target.writeFile(chunk);
+        await target.writeFile(sealer ? Buffer.concat(sealer.push(chunk)) : chunk);
       }
+      if (sealer) await target.writeFile(Buffer.concat(sealer.end()));
       await target.sync();
     } finally {
       await target.close();

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
+import { MARKER_FILE } from '../at-rest/marker.ts';
 import { asFileError } from '../storage/files.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 
@@ -33,7 +34,9 @@ export function createManifest(facts: Omit<Manifest, 'format' | 'version'>): Man
 }
 
 /** Nothing else is ever read from a backup or written by a restore: no path of it leaves its folder. */
-const PATH = new RegExp(`^(${DATABASE_FILE}|${IDENTITY_FILE}|blobs/[0-9a-f]{64})$`.replaceAll('.', '\\.'));
+const PATH = new RegExp(
+  `^(${DATABASE_FILE}|${IDENTITY_FILE}|${MARKER_FILE}|blobs/[0-9a-f]{64})$`.replaceAll('.', '\\.'),
+);
 
 /** @throws not-found, malformed, unsupported-version */
 export async function readManifest(folder: string): Promise<Manifest> {

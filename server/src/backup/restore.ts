@@ -1,7 +1,10 @@
 /** From a backup to a data folder that a coordinator can start on, in a higher epoch than anybody has seen. */
 import { mkdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
+import { readKeyFile, requireApart } from '../at-rest/key.ts';
+import { MARKER_FILE, readMarker, requireKey, writeMarker } from '../at-rest/marker.ts';
+import type { AtRest } from '../at-rest/reader.ts';
 import { readIdentity } from '../registry/identity-file.ts';
 import { asFileError } from '../storage/files.ts';
 import type { RunRow } from '../storage/ports.ts';
@@ -15,11 +18,27 @@ export interface RestoreReport {
   readonly coordinator: string;
   readonly epoch: { readonly before: number; readonly now: number };
   readonly models: number;
+  /** Id of the key of its models; null when they are not encrypted. */
+  readonly encrypted: string | null;
   readonly runs: readonly Pick<RunRow, 'id' | 'status' | 'round'>[];
 }
 
+export interface RestoreOptions {
+  readonly now?: () => number;
+  /** Key file: the models of the new folder are encrypted under it. */
+  readonly encryptBlobs?: string | undefined;
+  /** Key file of the backup, to take its encryption away or to exchange its key. */
+  readonly decryptBlobs?: string | undefined;
+}
+
 /** @throws conflict (the folder has data), not-found, malformed, hash-mismatch, unsupported-version, storage-failed */
-export async function restoreBackup(from: string, folder: string, now = Date.now): Promise<RestoreReport> {
+export async function restoreBackup(
+  from: string,
+  folder: string,
+  options: RestoreOptions = {},
+): Promise<RestoreReport> {
+  const { now = Date.now, encryptBlobs } = options;
+  if (encryptBlobs !== undefined) await requireApart(encryptBlobs, folder);
   await requireEmpty(
     folder,
     'Restore into a new folder, and start the coordinator there: what is in this one may still be needed.',
@@ -27,12 +46,43 @@ export async function restoreBackup(from: string, folder: string, now = Date.now
   const manifest = await readManifest(from);
   return makeWhole(folder, async (part) => {
     await mkdir(join(part, 'blobs'), { mode: 0o700 });
-    for (const file of manifest.files) await restoreFile(file, from, part);
+    const keys = await keysOf(from, manifest, options);
+    for (const file of manifest.files) await restoreFile(file, from, part, keys);
+    if (keys.target) await writeMarker(part, keys.target);
     const coordinator = await requireIdentity(part, manifest);
     const store = await openSqliteStore(part);
     const models = manifest.files.filter(({ path }) => dirname(path) === 'blobs').length;
-    return { data: folder, coordinator, models, ...(await raise(store, now())) };
+    const encrypted = await readMarker(part);
+    return { data: folder, coordinator, models, encrypted, ...(await raise(store, now())) };
   });
+}
+
+interface Keys {
+  readonly source: AtRest;
+  readonly target: AtRest;
+  /** Models are written anew; else as they are in the backup. */
+  readonly change: boolean;
+}
+
+async function keysOf(from: string, { files }: Manifest, options: RestoreOptions): Promise<Keys> {
+  const { encryptBlobs, decryptBlobs } = options;
+  const marked = files.some(({ path }) => path === MARKER_FILE) ? await readMarker(from) : null;
+  const target = encryptBlobs === undefined ? null : await readKeyFile(encryptBlobs);
+  if (decryptBlobs !== undefined) {
+    if (marked === null)
+      throw new TributaryError('malformed', `The backup ${from} is not encrypted.`, {
+        remedy: 'Leave --decrypt-blobs out.',
+      });
+    return { source: requireKey(await readKeyFile(decryptBlobs), marked, from), target, change: true };
+  }
+  if (marked === null) return { source: null, target, change: target !== null };
+  if (target && target.id !== marked)
+    throw new TributaryError(
+      'storage-failed',
+      `The key given is ${target.id}; the backup ${from} is encrypted under ${marked}.`,
+      { remedy: 'To exchange its key, give that one, too: `--decrypt-blobs OLD --encrypt-blobs NEW`.' },
+    );
+  return { source: target, target, change: target !== null };
 }
 
 /** For a folder that came back by other means, a disk image or a damaged log: the same, where it is. */
@@ -43,11 +93,26 @@ export async function restoreInPlace(folder: string, now = Date.now): Promise<Re
   const { id } = await readIdentity(join(folder, IDENTITY_FILE));
   const store = await openSqliteStore(folder, { dropDamaged: true });
   const models = (await store.namedBlobs()).size;
-  return { data: folder, coordinator: id, models, ...(await raise(store, now())) };
+  const encrypted = await readMarker(folder);
+  return { data: folder, coordinator: id, models, encrypted, ...(await raise(store, now())) };
 }
 
-async function restoreFile(file: Manifest['files'][number], from: string, part: string): Promise<void> {
+async function restoreFile(
+  file: Manifest['files'][number],
+  from: string,
+  part: string,
+  keys: Keys,
+): Promise<void> {
   const source = join(from, file.path);
+  const isModel = dirname(file.path) === 'blobs';
+  if (isModel && keys.change) {
+    const { sha256 } = await copyPrivate(source, join(part, file.path), keys);
+    if (sha256 === basename(file.path)) return;
+    throw new TributaryError('hash-mismatch', `${source} is not what was backed up.`, {
+      remedy: 'The backup is damaged: take another one, or another copy of this file.',
+    });
+  }
+  if (file.path === MARKER_FILE && keys.change) return;
   const copied = await copyPrivate(source, join(part, file.path));
   if (copied.sha256 === file.sha256 && copied.bytes === file.bytes) return;
   throw new TributaryError(

@@ -1,11 +1,14 @@
 /**
  * A backup is a folder: the database, every model that its rows name, the coordinator's key, a manifest with the SHA-256
  * of each. Masked updates are left out: a restored coordinator opens new attempts. Models never change and are deleted
- * only while nothing names them, so all that a copy of the database names can still be copied after it.
+ * only while nothing names them, so all that a copy of the database names can still be copied after it. Encrypted models
+ * are copied as they are: the key is no part of it.
  */
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SOFTWARE_VERSION, TributaryError } from '@tributary/protocol';
+import { encryptionOf, isEncrypted, MARKER_FILE } from '../at-rest/marker.ts';
+import { type AtRest, hashOf } from '../at-rest/reader.ts';
 import { readIdentity } from '../registry/identity-file.ts';
 import { PRIVATE_FILE } from '../storage/files.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
@@ -21,13 +24,21 @@ export interface BackupReport {
   readonly epoch: number;
   readonly models: number;
   readonly bytes: number;
+  /** Id of the key of its models; null when they are not encrypted. */
+  readonly encrypted: string | null;
+  /** False without the key of encrypted models: that they decrypt is not known. */
+  readonly modelsChecked: boolean;
 }
 
-/** @throws conflict, not-found, already-running, unsupported-version, storage-failed (a model is missing or damaged) */
-export async function writeBackup(folder: string, out: string): Promise<BackupReport> {
+/**
+ * @param keyFile of an encrypted folder, to check its models
+ * @throws conflict, not-found, already-running, unsupported-version, storage-failed (a model is missing or damaged)
+ */
+export async function writeBackup(folder: string, out: string, keyFile?: string): Promise<BackupReport> {
   await requireEmpty(out, 'Name a folder that is not there yet: each backup is one of its own.');
   return makeWhole(out, async (part) => {
     const files: BackupFile[] = [];
+    const encryption = await encryptionOf(folder, keyFile);
     const database = join(part, DATABASE_FILE);
     const raw = join(part, 'copy.db');
     const { live } = await copyDatabase(folder, raw);
@@ -38,16 +49,26 @@ export async function writeBackup(folder: string, out: string): Promise<BackupRe
       path: IDENTITY_FILE,
       ...(await copyPrivate(join(folder, IDENTITY_FILE), join(part, IDENTITY_FILE))),
     });
+    if (encryption.marked)
+      files.push({
+        path: MARKER_FILE,
+        ...(await copyPrivate(join(folder, MARKER_FILE), join(part, MARKER_FILE))),
+      });
     await mkdir(join(part, 'blobs'), { mode: 0o700 });
     for (const hash of named) {
       const path = `blobs/${hash}`;
-      files.push({ path, ...requireModel(await copyModel(folder, part, path), hash, folder) });
+      const copied = await copyModel(folder, part, path);
+      const found = encryption.marked ? await opened(join(part, path), hash, encryption.key) : copied.sha256;
+      if (found !== hash) throw broken(`The model ${path} in ${folder} is damaged`, folder);
+      files.push({ path, ...copied });
     }
     const facts = { software: SOFTWARE_VERSION, coordinator: id, epoch, created: new Date().toISOString() };
     const manifest = `${JSON.stringify(createManifest({ ...facts, files }), null, 1)}\n`;
     await writeFile(join(part, MANIFEST_FILE), manifest, { mode: PRIVATE_FILE, flush: true });
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    return { out, live, epoch, models: named.length, bytes };
+    const { marked: encrypted, key } = encryption;
+    const modelsChecked = encrypted === null || key !== null;
+    return { out, live, epoch, models: named.length, bytes, encrypted, modelsChecked };
   });
 }
 
@@ -72,9 +93,13 @@ function copyModel(folder: string, part: string, path: string): Promise<Copied> 
   });
 }
 
-function requireModel(copied: Copied, hash: string, folder: string): Copied {
-  if (copied.sha256 === hash) return copied;
-  throw broken(`The model blobs/${hash} in ${folder} is damaged`, folder);
+/** The hash of what is encrypted there; without the key `hash` is believed. Null when it is damaged. */
+async function opened(path: string, hash: string, key: AtRest): Promise<string | null> {
+  if (!key) return (await isEncrypted(path)) ? hash : null;
+  return hashOf(path, key).catch((cause) => {
+    if (cause.code === 'EBADMSG') return null;
+    throw cause;
+  });
 }
 
 function broken(what: string, folder: string): TributaryError {

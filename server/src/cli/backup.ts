@@ -5,6 +5,7 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import { defineCommand } from 'citty';
 import { type RestoreReport, restoreBackup, restoreInPlace } from '../backup/restore.ts';
 import { writeBackup } from '../backup/write.ts';
+import { encryptBlobsArg, keyFileOf } from './blob-key.ts';
 import { refuseUnknown, usage } from './usage.ts';
 
 const JSON_FLAG = {
@@ -16,6 +17,7 @@ const JSON_FLAG = {
 const BACKUP_ARGS = {
   data: { type: 'string', required: true, description: 'Data folder; its coordinator may be running' },
   out: { type: 'string', required: true, description: 'Folder to make, such as backups/2026-11-23' },
+  'encrypt-blobs': encryptBlobsArg('Key of an encrypted data folder, to check its models'),
   json: JSON_FLAG,
 } as const;
 
@@ -28,10 +30,16 @@ export const backup = defineCommand({
   args: BACKUP_ARGS,
   async run({ args, rawArgs }) {
     refuseUnknown(rawArgs, BACKUP_ARGS);
-    const report = await writeBackup(resolve(args.data), resolve(args.out));
+    const report = await writeBackup(resolve(args.data), resolve(args.out), keyFileOf(args['encrypt-blobs']));
     const text = [
       `Backup of ${report.live ? 'the running coordinator' : 'the stopped coordinator'} in ${report.out}:`,
       `${report.models} models, ${(report.bytes / 1e6).toFixed(1)} MB, epoch ${report.epoch}.`,
+      ...(report.encrypted
+        ? [`The models are encrypted under key ${report.encrypted}, which is not in it: keep that apart.`]
+        : []),
+      ...(report.modelsChecked
+        ? []
+        : ['Whether they decrypt was not checked: give the key with --encrypt-blobs.']),
       'It holds the coordinator’s private key: keep it like that, and encrypt it where it leaves this machine.',
     ];
     print(args.json, report, text);
@@ -46,6 +54,12 @@ const RESTORE_ARGS = {
     default: false,
     description: 'For a data folder that came back by other means, such as a disk image: raise its epoch',
   },
+  'encrypt-blobs': encryptBlobsArg('Encrypt models and updates of the new folder under this key'),
+  'decrypt-blobs': {
+    type: 'string',
+    valueHint: 'KEYFILE',
+    description: 'Key of the backup: takes its encryption away, or exchanges the key',
+  },
   json: JSON_FLAG,
 } as const;
 
@@ -59,25 +73,35 @@ export const restore = defineCommand({
     refuseUnknown(rawArgs, RESTORE_ARGS);
     const { from, data } = args;
     if (from === undefined && !args['in-place']) usage('--from is missing: the folder of the backup.');
+    const decrypt = args['decrypt-blobs'];
+    if (decrypt === '') usage('--decrypt-blobs needs the key file of the backup.');
+    if (from === undefined && (decrypt ?? args['encrypt-blobs']) !== undefined)
+      usage('--encrypt-blobs and --decrypt-blobs go with --from.');
     if (from !== undefined && args['in-place']) usage('--in-place goes without --from.');
     const report =
       from === undefined
         ? await restoreInPlace(resolve(data))
-        : await restoreBackup(resolve(from), resolve(data));
+        : await restoreBackup(resolve(from), resolve(data), {
+            encryptBlobs: keyFileOf(args['encrypt-blobs']),
+            decryptBlobs: decrypt === undefined ? undefined : resolve(decrypt),
+          });
     print(args.json, report, describe(report));
   },
 });
 
-function describe({ data, coordinator, epoch, models, runs }: RestoreReport): string[] {
+function describe({ data, coordinator, epoch, models, encrypted, runs }: RestoreReport): string[] {
   const open = runs.filter(({ status }) => !isOver(status));
   return [
     `${data} is ready: ${runs.length} runs, ${models} models, key ${fingerprint(nodeCrypto, coordinator)}.`,
     `Epoch ${epoch.before} -> ${epoch.now}: nodes refuse a coordinator that is behind it.`,
+    encrypted
+      ? `Models and updates are encrypted under key ${encrypted}.`
+      : 'Models and updates are not encrypted.',
     ...open.map(({ id, round }) => `Run ${id} goes on after round ${round}, with a new attempt.`),
     ...(open.length > 0
       ? ['A node that has seen more rounds says `rolled-back`: then start another run from the newest model.']
       : []),
-    `Next: make sure that the former coordinator never runs again, then \`tributary-server start --data ${data}\`.`,
+    `Next: make sure that the former coordinator never runs again, then \`tributary-server start --data ${data}${encrypted ? ' --encrypt-blobs KEYFILE' : ''}\`.`,
   ];
 }
 

@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { findingLines, summarise } from '@tributary/protocol';
 import { defineCommand } from 'citty';
 import { checkFolder } from '../backup/check.ts';
+import { encryptBlobsArg, keyFileOf } from './blob-key.ts';
 import { refuseUnknown } from './usage.ts';
 
 const ARGS = {
@@ -12,6 +13,7 @@ const ARGS = {
     required: true,
     description: 'Data folder, its coordinator may be running; or a backup',
   },
+  'encrypt-blobs': encryptBlobsArg('Key of a folder whose models and updates are encrypted'),
   json: { type: 'boolean', default: false, description: 'Print one JSON object instead of text' },
 } as const;
 
@@ -26,7 +28,7 @@ export const check = defineCommand({
   args: ARGS,
   async run({ args, rawArgs }) {
     refuseUnknown(rawArgs, ARGS);
-    const findings = await checkFolder(resolve(args.data));
+    const findings = await checkFolder(resolve(args.data), keyFileOf(args['encrypt-blobs']));
     const { text, ...counts } = summarise(findings);
     const lines = [...findingLines(findings, MARKS), '', text].map(stripVTControlCharacters);
     const json = JSON.stringify({ ...counts, findings });

@@ -7,6 +7,7 @@ import closeWithGrace from 'close-with-grace';
 import { createApp } from '../app.ts';
 import { createLog } from '../log.ts';
 import { parseProxies } from '../transport/listen/proxies.ts';
+import { encryptBlobsArg, keyFileOf } from './blob-key.ts';
 import { portOf, refuseUnknown, usage } from './usage.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -37,6 +38,7 @@ const ARGS = {
     default: false,
     description: 'Listen off loopback without TLS: put a TLS-ending proxy in front',
   },
+  'encrypt-blobs': encryptBlobsArg('Encrypt models and masked updates on disk under this key'),
   'new-admin-token': {
     type: 'boolean',
     default: false,
@@ -73,6 +75,7 @@ export const start = defineCommand({
       folder: resolve(args.data),
       log,
       renewAdminToken: args['new-admin-token'],
+      encryptBlobs: keyFileOf(args['encrypt-blobs']),
       tls,
       split: admin !== undefined,
       isProxy: trusted === undefined ? undefined : parseProxies(trusted),
