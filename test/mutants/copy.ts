@@ -56,7 +56,7 @@ export function createCopy(): Copy {
         writeFileSync(path, sound);
       }
     },
-    remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }),
+    remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }),
   };
 }
 

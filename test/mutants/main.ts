@@ -5,6 +5,8 @@ import type { Mutant } from './mutant.ts';
 import { HELP, parseOptions } from './options.ts';
 import { type MutantsReport, tryMutants, type Verdict } from './run.ts';
 
+const stop = new AbortController();
+
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
   if (options === 'help') {
@@ -17,9 +19,13 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const terminal = process.stderr.isTTY;
-  const report = await tryMutants(options, (text) => {
-    if (terminal) process.stderr.write(`\r\x1b[K${text}`);
-  });
+  const report = await tryMutants(
+    options,
+    (text) => {
+      if (terminal) process.stderr.write(`\r\x1b[K${text}`);
+    },
+    stop.signal,
+  );
   if (terminal) process.stderr.write('\r\x1b[K');
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report));
   return report.held ? 0 : 1;
@@ -45,11 +51,11 @@ function row({ name, invariant, file, test, outcome, said, seconds }: Verdict): 
   return (outcome === 'unclear' ? [...lines, `  ${said}`] : lines).join('\n');
 }
 
-// Copies are removed on the way out.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (thrown) {
+  if (stop.signal.aborted) process.exit(130);
   const { message, remedy } = asTributaryError(thrown);
   const trace = thrown instanceof Error && !(thrown instanceof UsageError) ? `${thrown.stack}\n` : '';
   process.stderr.write(`${message}\n${remedy}\n${trace}`);

@@ -27,42 +27,41 @@ export interface MutantsReport {
 export async function tryMutants(
   { mutants, atOnce }: MutantsOptions,
   progress: (text: string) => void,
+  signal: AbortSignal,
 ): Promise<MutantsReport> {
   const begun = performance.now();
   const copies: Copy[] = [];
-  const removeAll = () => {
-    for (const copy of copies) copy.remove();
-  };
-  process.once('exit', removeAll);
   try {
     for (let i = 0; i < Math.min(atOnce, mutants.length); i++) copies.push(createCopy());
     progress(`${mutants.length} tests without a mutant`);
-    const control = await runControl(copies[0]!, mutants);
+    const control = await runControl(copies[0]!, mutants, signal);
     const left = control.length > 0 ? [] : [...mutants];
     const verdicts = new Map<string, Verdict>();
     const work = async (copy: Copy) => {
       for (let mutant = left.shift(); mutant; mutant = left.shift()) {
         progress(`${verdicts.size} of ${mutants.length} mutants: ${mutant.name}`);
-        verdicts.set(mutant.name, await tryMutant(copy, mutant));
+        verdicts.set(mutant.name, await tryMutant(copy, mutant, signal));
+        signal.throwIfAborted();
       }
     };
-    await Promise.all(copies.map(work));
+    const ends = await Promise.allSettled(copies.map(work));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     const found = mutants.flatMap(({ name }) => verdicts.get(name) ?? []);
     const held = control.length === 0 && found.every(({ outcome }) => outcome === 'caught');
     return { mutants: found, control, seconds: secondsSince(begun), held };
   } finally {
-    removeAll();
-    process.off('exit', removeAll);
+    for (const copy of copies) copy.remove();
   }
 }
 
-async function runControl({ folder }: Copy, mutants: readonly Mutant[]): Promise<string[]> {
+async function runControl(
+  { folder }: Copy,
+  mutants: readonly Mutant[],
+  signal: AbortSignal,
+): Promise<string[]> {
   const files = mutants.map(({ test }) => test.file);
-  const results = await runTests(
-    folder,
-    files,
-    mutants.map(({ test }) => test.name),
-  );
+  const names = mutants.map(({ test }) => test.name);
+  const results = await runTests(folder, files, names, signal);
   return mutants.flatMap(({ name, test }) => {
     const of = testsOf(results, test);
     if (of.length === 0) return `${name}: no test of ${test.file} is named "${test.name}"`;
@@ -71,11 +70,11 @@ async function runControl({ folder }: Copy, mutants: readonly Mutant[]): Promise
   });
 }
 
-async function tryMutant(copy: Copy, mutant: Mutant): Promise<Verdict> {
+async function tryMutant(copy: Copy, mutant: Mutant, signal: AbortSignal): Promise<Verdict> {
   const { name, invariant, test } = mutant;
   const begun = performance.now();
   const judged = await copy
-    .broken(mutant, async () => judge(await runTests(copy.folder, [test.file], [test.name]), test))
+    .broken(mutant, async () => judge(await runTests(copy.folder, [test.file], [test.name], signal), test))
     .catch((error: Error) => ({ outcome: 'unclear' as const, said: error.message }));
   return { name, invariant, test: test.name, file: test.file, seconds: secondsSince(begun), ...judged };
 }

@@ -30,11 +30,12 @@ interface Report {
   }[];
 }
 
-/** @param names parts of titles @returns null when vitest did not end, or wrote nothing */
+/** @param names parts of titles @returns null when vitest did not end, or wrote nothing @throws AbortError */
 export async function runTests(
   folder: string,
   files: readonly string[],
   names: readonly string[],
+  signal: AbortSignal,
 ): Promise<readonly FileResult[] | null> {
   const output = join(folder, 'result.json');
   rmSync(output, { force: true });
@@ -44,11 +45,16 @@ export async function runTests(
   await new Promise<void>((resolve, reject) => {
     const child = spawn(process.execPath, [vitest, ...args], {
       cwd: folder,
+      // What tests leave when they are killed goes with the copy.
+      env: { ...process.env, TMPDIR: folder },
       stdio: 'ignore',
       timeout: HANGS_MS,
       killSignal: 'SIGKILL',
+      signal,
     });
-    child.once('error', reject).once('close', () => resolve());
+    child.once('error', (error) => signal.aborted || reject(error));
+    // Not before it is gone: the folder goes next.
+    child.once('close', () => (signal.aborted ? reject(signal.reason) : resolve()));
   });
   const report = readReport(output);
   if (!report) return null;
