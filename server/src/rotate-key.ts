@@ -12,7 +12,7 @@ import {
   readIdentity,
 } from './registry/identity-file.ts';
 import { finishOwnRotation } from './registry/own-keys.ts';
-import { asFileError } from './storage/files.ts';
+import { asFileError, removeStrays } from './storage/files.ts';
 import { DATABASE_FILE } from './storage/sqlite/open.ts';
 import { openSqliteStore, type SqliteStore } from './storage/sqlite/store.ts';
 
@@ -51,6 +51,8 @@ async function rotate(
   before: Identity,
   now: number,
 ): Promise<RotatedOwnKey> {
+  // A try that died may have left half a file with a key that nobody ever heard of.
+  await removeStrays(folder);
   const after = await openNextIdentity(folder);
   const context = { store, crypto: nodeCrypto, identity: before, log: createLog('silent') };
   const voided = await voidForKey(context, now);

@@ -2,7 +2,15 @@ import { ACCESS } from './list/access.ts';
 import { AGGREGATION } from './list/aggregation.ts';
 import { DURABILITY } from './list/durability.ts';
 import { NODE } from './list/node.ts';
+import { KEYS } from './list/rotation.ts';
 import { ROUND } from './list/round.ts';
 import type { Mutant } from './mutant.ts';
 
-export const MUTANTS: readonly Mutant[] = [...AGGREGATION, ...ROUND, ...NODE, ...DURABILITY, ...ACCESS];
+export const MUTANTS: readonly Mutant[] = [
+  ...AGGREGATION,
+  ...ROUND,
+  ...NODE,
+  ...DURABILITY,
+  ...ACCESS,
+  ...KEYS,
+];

@@ -27,7 +27,7 @@ export const rotateKey = defineCommand({
       `New key fingerprint: ${after}, signed by ${before}.`,
       ...voided.map((run) => `Run ${run}: its open attempt is void, the next one opens by itself.`),
       'Tell partners and operators the new fingerprint by telephone. Nodes whose policy says `rotation: follow` go on by',
-      'themselves; at the others the owner says `tributary node trust FINGERPRINT`. People log in again.',
+      'themselves; at the others the owner says `tributary node trust FINGERPRINT`. People log out and in again.',
       'Invites that nobody has used are void. Backups made before hold the old key: make another one.',
       `Next: tributary-server start --data ${args.data}`,
     ];
