@@ -31,6 +31,8 @@ export async function startBrowser(url: string): Promise<Browser> {
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   const child = spawn(program, [...FLAGS, ...sandbox, `--user-data-dir=${profile}`, url], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // What it leaves behind when it is killed.
+    env: { ...process.env, TMPDIR: profile },
   });
   let words = '';
   child.stderr!.setEncoding('utf8').on('data', (text) => {
