@@ -18,6 +18,7 @@ import { createEngines } from './coordinator/engines.ts';
 import { createPeople } from './coordinator/people.ts';
 import { resumeAll } from './coordinator/resume-all.ts';
 import { createStartUp } from './coordinator/start-up.ts';
+import { openToOthers } from './doctor/data-folder.ts';
 import { installAuth } from './plugins/auth.ts';
 import { limitConnections } from './plugins/connections.ts';
 import { installSurfaces } from './plugins/surfaces.ts';
@@ -216,6 +217,7 @@ async function assemble(
   const collecting = setInterval(() => {
     collect().catch((err) => log.warn({ err }, 'models that nothing names were not deleted'));
   }, GRACE_MS).unref();
+  for (const finding of await openToOthers(folder)) log.warn({ finding }, finding.message);
   const snapshots = await offerSnapshots({ folder, copyTo: store.copyTo, log });
   const watch = files && tls ? watchTls(files, tls, listeners.useTls, log) : null;
 

@@ -1,5 +1,6 @@
 /** The coordinator as a library: build it in a test or inside another process. */
 export { type App, type AppOptions, createApp, type ListenOptions } from './app.ts';
+export { makeKeyFile } from './at-rest/key.ts';
 export { checkFolder } from './backup/check.ts';
 export { restoreBackup, restoreInPlace } from './backup/restore.ts';
 export { writeBackup } from './backup/write.ts';

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { ENGINES } from '@tributary/client-sdk/training';
 import { benchExchange } from './exchange.ts';
-import { benchFold } from './fold.ts';
+import { benchAtRest, benchFold } from './fold.ts';
 import { benchMasks } from './masks.ts';
 import { benchMemory } from './memory.ts';
 import { print, type Result } from './report.ts';
@@ -26,6 +26,11 @@ const BENCHES: Record<string, (options: Options) => Promise<Result | Result[]> |
   masks: (o) => benchMasks({ parameters: count('params', o.params, 10_000_000) }),
   fold: (o) =>
     benchFold({
+      clients: count('clients', o.clients, 4),
+      parameters: count('params', o.params, 10_000_000),
+    }),
+  'at-rest': (o) =>
+    benchAtRest({
       clients: count('clients', o.clients, 4),
       parameters: count('params', o.params, 10_000_000),
     }),
@@ -67,6 +72,7 @@ const HELP = `npm run bench -- NAME [--json] [options]
 
   masks     masking speed against raw AES-256-CTR        --params 10000000
   fold      upload to folded, CPU against a bare server  --clients 4 --params 10000000
+  at-rest   the same, encrypted on disk, against plain   --clients 4 --params 10000000
   unmask    removing masks against single masks          --clients 100 --params 1000000 --drop 10
   exchange  a whole exchange, plain and secure           --clients 4 --params 10000000
   memory    peak memory by number of clients             --clients 10,50,100 --params 1000000 --repeat 5

@@ -26,6 +26,7 @@ import {
   sign,
 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { makeKeyFile } from '@tributary/server';
 import { type CoordinatorProcess, startCoordinator } from './processes.ts';
 
 export interface Fleet {
@@ -50,6 +51,8 @@ export interface FleetOptions {
   readonly rounds?: readonly number[];
   /** Ledgers as files, as nodes have them; otherwise in memory. */
   readonly ledgers?: 'files';
+  /** The coordinator's models and updates are encrypted on disk, under the key in `FOLDER.key`. */
+  readonly encryptBlobs?: boolean;
 }
 
 export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: number): Plan {
@@ -81,7 +84,10 @@ export const trivial: Trainer = {
 
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
-  const coordinator = await startCoordinator(folder);
+  const keyFile = `${folder}.key`;
+  if (options.encryptBlobs) await makeKeyFile(keyFile);
+  const more = options.encryptBlobs ? ['--encrypt-blobs', keyFile] : [];
+  const coordinator = await startCoordinator(folder, 0, more);
   const { url, key } = coordinator;
   const api = createApiClient({ url, token: coordinator.adminToken! });
   const identities: Identity[] = [];
@@ -135,6 +141,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       for (const ledger of ledgers) await ledger.close();
       await coordinator.stop();
       rmSync(folder, { recursive: true, force: true });
+      rmSync(keyFile, { force: true });
     },
   };
 

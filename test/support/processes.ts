@@ -42,7 +42,12 @@ export interface CoordinatorProcess extends Process {
   readonly adminToken: string | null;
 }
 
-export async function startCoordinator(folder: string, port = 0): Promise<CoordinatorProcess> {
+/** @param more options of `tributary-server start` */
+export async function startCoordinator(
+  folder: string,
+  port = 0,
+  more: readonly string[] = [],
+): Promise<CoordinatorProcess> {
   const script = fileURLToPath(
     new URL('../bin/tributary-server.js', import.meta.resolve('@tributary/server')),
   );
@@ -55,6 +60,7 @@ export async function startCoordinator(folder: string, port = 0): Promise<Coordi
     '--json',
     '--log-level',
     'error',
+    ...more,
   ]);
   return { ...child, ...JSON.parse(await child.line()) };
 }

@@ -63,23 +63,27 @@ export async function folderFindings(folder: string): Promise<Finding[]> {
       ),
       ...(await disk(folder)),
     ];
+  const open = await openToOthers(folder);
+  if (open.length === 0) open.push(fine('data', `${folder} is for its owner only, and can be written`));
+  return [...open, ...(await disk(folder))];
+}
+
+/** What of the folder other users of the machine could read or change; none on Windows, which has no such modes. */
+export async function openToOthers(folder: string): Promise<Finding[]> {
+  if (process.platform === 'win32') return [];
   const open: Finding[] = [];
   for (const [path, least] of [
     [folder, '700'],
     [join(folder, DATABASE_FILE), '600'],
+    [join(folder, 'blobs'), '700'],
+    [join(folder, 'spool'), '700'],
   ] as const) {
     const { mode } = await stat(path).catch(() => ({ mode: 0 }));
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0)
-      open.push(
-        warning(
-          'data',
-          `${path} has mode ${(mode & 0o777).toString(8)}: others get at it.`,
-          `Run \`chmod ${least} ${path}\`.`,
-        ),
-      );
+    if ((mode & 0o077) === 0) continue;
+    const said = `${path} has mode ${(mode & 0o777).toString(8)}: others get at it.`;
+    open.push(warning('data', said, `Run \`chmod ${least} ${path}\`.`));
   }
-  if (open.length === 0) open.push(fine('data', `${folder} is for its owner only, and can be written`));
-  return [...open, ...(await disk(folder))];
+  return open;
 }
 
 /** The folder above it that exists. */
