@@ -90,13 +90,15 @@ async function members({ state, policy, name }: NodeConfig, file: string): Promi
           `Compare the fingerprints by telephone: \`tributary node members list --config ${file}\`, then \`accept NAME\`.`,
         ),
   ];
-  for (const stranger of named('stranger', 'changed'))
+  for (const stranger of named('stranger', 'rotated', 'changed'))
     findings.push(
       warning(
         'members',
-        stranger.status === 'changed'
-          ? `${stranger.name} shows another key than the accepted one: ${stranger.fingerprint}.`
-          : `${stranger.name} is not accepted: ${stranger.fingerprint}.`,
+        stranger.status === 'rotated'
+          ? `${stranger.name} has a new key, which the accepted one signed for: ${stranger.fingerprint}.`
+          : stranger.status === 'changed'
+            ? `${stranger.name} shows another key than the accepted one: ${stranger.fingerprint}.`
+            : `${stranger.name} is not accepted: ${stranger.fingerprint}.`,
         `After a telephone call: \`tributary node members accept ${stranger.name} --config ${file}\`.`,
       ),
     );

@@ -39,7 +39,7 @@ export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
     // The crash may have come between the partner's row and the run's journal.
     for (const member of membersOf(run.state))
       if (!active.has(member)) {
-        const why = (await deps.store.rotationOf(member)) ? 'rotated' : 'suspended';
+        const why = active.has(await successorOf(deps.store, member)) ? 'rotated' : 'suspended';
         await coordinator.submit(run, { type: 'revoked', member, why });
       }
     // No attempt can succeed: twenty would be opened and lost before the run failed.
@@ -62,4 +62,10 @@ export async function resumeAll(deps: ResumeAllDeps): Promise<void> {
 function membersOf({ stage, answers }: RunState): Set<string> {
   const invited = stage.kind === 'attempt' || stage.kind === 'summing' ? Object.keys(stage.open.names) : [];
   return new Set([...invited, ...Object.keys(answers)]);
+}
+
+/** The last key that took this one's place. */
+async function successorOf(store: Store, key: string): Promise<string> {
+  const next = await store.rotationOf(key);
+  return next ? successorOf(store, next.rotation.new) : key;
 }

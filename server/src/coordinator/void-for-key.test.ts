@@ -2,10 +2,8 @@ import { identityFromSeed } from '@tributary/protocol';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { context, createWorld, testPlan } from '../round/fixtures.ts';
-import { createRun, MACHINE_VERSION, type RunState, resendTo, stateHash, step } from '../round/index.ts';
-import { createMemoryStore } from '../storage/memory.ts';
-import { createLiveRun } from './live-run.ts';
-import { toRow } from './loop.ts';
+import { type RunState, resendTo, step } from '../round/index.ts';
+import { storeOf } from './fixtures.ts';
 import { recoverRuns } from './recover.ts';
 import { voidForKey } from './void-for-key.ts';
 
@@ -18,19 +16,8 @@ it('an attempt with vectors is void, and nodes may still abandon it under the ol
   world.open();
   const late = new Set(world.partners.slice(3).map(({ id }) => id));
   world.settle((input) => input.type === 'update' && late.has(input.member));
-  const store = createMemoryStore();
-  const { id, plan, planHash, parameters, head } = world.state;
-  let state = createRun({ id, plan, planHash, parameters, model: head.model, weights: head.weights });
-  const row = toRow(state, createLiveRun(state, 0, 1, head.model, 1));
-  await store.commit({
-    ...{ epoch: 1, runs: [row], snapshots: [{ run: id, seq: 0, machine: MACHINE_VERSION, state }] },
-  });
-  const journal = world.journal.map(({ input, now }, i) => {
-    state = step(state, input, now, context).state;
-    const hash = stateHash(context.crypto, state);
-    return { run: id, seq: i + 1, time: now, machine: MACHINE_VERSION, input, stateHash: hash };
-  });
-  await store.commit({ epoch: 1, journal });
+  const store = await storeOf(world);
+  const { id } = world.state;
 
   expect(await voidForKey({ ...context, store, log }, 2000)).toEqual([id]);
   expect(await store.voids(id)).toMatchObject([{ attempt: 1, code: 'key-rotated', time: 2000 }]);

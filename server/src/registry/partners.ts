@@ -95,6 +95,22 @@ export function createPartners(deps: PartnersDeps): Partners {
       .filter((row) => row.status === 'active')
       .map(({ name, key, role }) => ({ name, key: key!, role }));
 
+  /** By the last key, oldest first. */
+  async function chains(): Promise<(key: string) => SignedRotation[]> {
+    const before = new Map((await store.rotations()).map((signed) => [signed.rotation.new, signed]));
+    const leadingTo = (key: string): SignedRotation[] => {
+      const last = before.get(key);
+      return last ? [...leadingTo(last.rotation.old), last] : [];
+    };
+    return leadingTo;
+  }
+
+  /** Under its former keys as well: a vector of before may wait for its sum. */
+  async function revoke(key: string, why: 'suspended' | 'removed'): Promise<void> {
+    const former = (await chains())(key).map(({ rotation }) => rotation.old);
+    for (const each of [key, ...former]) await deps.onRevoked?.(each, why);
+  }
+
   return {
     async invite({ name, role = 'partner', ttl = WEEK }) {
       const secret = toBase64(random(32));
@@ -136,14 +152,14 @@ export function createPartners(deps: PartnersDeps): Partners {
         throw new TributaryError('conflict', `Partner ${name} has not enrolled yet.`, {
           remedy: 'To void the invite, invite the same name again and keep that invite to yourself.',
         });
-      if (status === 'suspended') await deps.onRevoked?.(partner.key!, 'suspended');
+      if (status === 'suspended') await revoke(partner.key!, 'suspended');
       else await store.notePartner(partner.key!, { instance: null, incident: null });
       return status === 'suspended' ? partner : { ...partner, incident: null };
     },
     async remove(name) {
       const removed = await store.removePartner(name);
       if (!removed) throw new TributaryError('not-found', `There is no partner named ${name}.`);
-      if (removed.key !== null) await deps.onRevoked?.(removed.key, 'removed');
+      if (removed.key !== null) await revoke(removed.key, 'removed');
     },
     members,
     async find(key) {
@@ -176,11 +192,7 @@ export function createPartners(deps: PartnersDeps): Partners {
       return { name, role, members: listed };
     },
     async rotations() {
-      const before = new Map((await store.rotations()).map((signed) => [signed.rotation.new, signed]));
-      const leadingTo = (key: string): SignedRotation[] => {
-        const last = before.get(key);
-        return last ? [...leadingTo(last.rotation.old), last] : [];
-      };
+      const leadingTo = await chains();
       return (await members()).flatMap(({ key }) => leadingTo(key));
     },
   };
