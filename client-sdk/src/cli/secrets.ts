@@ -1,10 +1,11 @@
 /** Tokens and passphrases: asked without echo, or taken from a file, standard input or the environment. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { isCancel, password } from '@clack/prompts';
 import { TributaryError } from '@tributary/protocol';
 import type { ArgsDef } from 'citty';
 import { UsageError } from './command.ts';
 import type { Context } from './context.ts';
+import { warn } from './output.ts';
 
 export const PASSPHRASE_ARGS = {
   'passphrase-file': {
@@ -23,12 +24,20 @@ async function askHidden(message: string): Promise<string> {
 
 /** @throws malformed (usage) when there is neither a file, nor the variable, nor somebody to ask */
 export async function readPassphrase(
-  { io }: Context,
+  context: Context,
   file: string | undefined,
   question: string,
   options: { twice: boolean },
 ): Promise<string> {
-  if (file !== undefined) return firstLine(await readFile(file, 'utf8'), file);
+  const { io } = context;
+  if (file !== undefined) {
+    const text = await readFile(file, 'utf8');
+    // Only told: container platforms hand secrets out with modes that their owner cannot change.
+    const { mode } = await stat(file);
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+      warn(context, `${file} has mode ${(mode & 0o777).toString(8)}: others may read it. chmod 600 ${file}`);
+    return firstLine(text, file);
+  }
   if (io.env.TRIBUTARY_PASSPHRASE) return io.env.TRIBUTARY_PASSPHRASE;
   if (!io.inTty || !io.errTty)
     throw new UsageError(

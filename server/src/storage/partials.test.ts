@@ -1,5 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -81,6 +89,22 @@ describe('an update that broke off', () => {
     expect(files()).toEqual([]);
     await goOn(0);
     expect(await held()).toBe('all');
+  });
+
+  it.skipIf(process.platform === 'win32')('is for its owner only, whatever the umask', async () => {
+    const open = () =>
+      readdirSync(folder, { recursive: true })
+        .map((path) => join(folder, String(path)))
+        .filter((path) => (statSync(path).mode & 0o077) !== 0);
+    const before = process.umask(0);
+    try {
+      await breakOff(bytes.subarray(0, 300_000));
+      expect([files().length, open()]).toEqual([1, []]);
+      await goOn(300_000);
+      expect([files(), open()]).toEqual([[member], []]);
+    } finally {
+      process.umask(before);
+    }
   });
 
   it('keeps what it has when the next sender is gone before its turn', async () => {
