@@ -1,22 +1,26 @@
 /** The coordinator as a process that can die: the real one, on ports that can; put together as `app.ts` does it. */
-import { asTributaryError, type ClientMessage, encodeSafetensors, TributaryError } from '@tributary/protocol';
+import { asTributaryError, type ClientMessage, encodeSafetensors } from '@tributary/protocol';
 import {
-  type Aggregation,
   type Coordinator,
   createCoordinator,
   createEngines,
+  createPartners,
   createPeople,
-  createRunner,
   createStartUp,
+  type Partners,
+  type People,
   resumeAll,
 } from '@tributary/server/parts';
-import { createSessions, type Sessions } from './coordinator-sessions.ts';
-import { type Disk, type DiskPorts, openDisk, sha256 } from './disk.ts';
+import { createAggregation } from './coordinator-aggregation.ts';
+import { createSessions } from './coordinator-sessions.ts';
+import { createTransfers, type Transfers } from './coordinator-transfers.ts';
+import { type Disk, sha256 } from './disk.ts';
+import { openDisk } from './disk-ports.ts';
 import { COORDINATOR } from './faults.ts';
 import { createLog } from './log.ts';
 import type { Session } from './network.ts';
 import type { Life } from './process.ts';
-import { createClock, openSimulated } from './simulated.ts';
+import { createClock } from './simulated.ts';
 import type { World } from './world.ts';
 
 export interface CoordinatorProcess {
@@ -26,6 +30,8 @@ export interface CoordinatorProcess {
   start(): void;
   /** As `kill -9`. */
   stop(): void;
+  /** Its welcomes hide its epoch. */
+  lies: boolean;
 }
 
 export interface Running {
@@ -34,9 +40,10 @@ export interface Running {
   accept(session: Session): void;
   up(session: Session, message: ClientMessage): void;
   lost(session: Session): void;
-  download(member: string, hash: string): Promise<Buffer>;
-  /** @throws as the route for updates */
-  upload(update: { attempt: string; member: string; sha256: string; bytes: Uint8Array }): Promise<void>;
+  readonly epoch: number;
+  readonly people: People;
+  readonly partners: Partners;
+  readonly transfers: Transfers;
 }
 
 function initialModel(parameters: number, seed: number): Uint8Array {
@@ -54,6 +61,7 @@ export function createCoordinatorProcess(world: World, disk: Disk): CoordinatorP
   disk.blobs.set(sha256(model), model);
 
   return {
+    lies: false,
     current: () => running,
     life: () => life,
     start() {
@@ -104,6 +112,16 @@ async function boot(world: World, disk: Disk, life: Life, model: string): Promis
   });
   const sessions = createSessions(world, life, store, coordinator, clock, log);
   coordinator.useSessions(sessions);
+  const partners = createPartners({
+    ...{ store, identity, random, now: clock.now },
+    publicUrl: () => 'http://127.0.0.1:1',
+    connected: sessions.has,
+    async onRevoked(key, why) {
+      sessions.close(key);
+      await coordinator.revoked(key, why);
+    },
+  });
+  sessions.usePartners(partners);
   await resumeAll({
     ...{ store, spool, crypto, identity, log, coordinator, clock },
     startUp: createStartUp(),
@@ -111,87 +129,14 @@ async function boot(world: World, disk: Disk, life: Life, model: string): Promis
     isSound: async (hash) => disk.blobs.has(hash),
   });
   oracle.recovered([...coordinator.runs.values()].map(({ state }) => state));
-  if (disk.runs.size === 0) {
-    const people = createPeople({
-      store,
-      models: { get: ondisk.readBlob },
-      epoch,
-      coordinator,
-      clock,
-      random,
-    });
-    await people.start(world.plan, model, 'operator');
-  }
+  const models = { get: ondisk.readBlob };
+  const people = createPeople({ store, models, epoch, coordinator, clock, random });
+  if (disk.runs.size === 0) await people.start(world.plan, model, 'operator');
   return {
-    life,
-    coordinator,
+    ...{ life, coordinator, epoch, people, partners },
     accept: sessions.accept,
     up: sessions.up,
     lost: sessions.lost,
-    download: (member, hash) => download(sessions, ondisk, coordinator, member, hash),
-    upload: (update) => upload(world, sessions, ondisk, coordinator, update),
-  };
-}
-
-async function download(
-  sessions: Sessions,
-  ondisk: DiskPorts,
-  coordinator: Coordinator,
-  member: string,
-  hash: string,
-): Promise<Buffer> {
-  requireSession(sessions, member);
-  const bytes = await ondisk.readBlob(hash);
-  coordinator.modelSent(hash, bytes.length);
-  return bytes;
-}
-
-async function upload(
-  world: World,
-  sessions: Sessions,
-  ondisk: DiskPorts,
-  coordinator: Coordinator,
-  { attempt, member, sha256, bytes }: Parameters<Running['upload']>[0],
-): Promise<void> {
-  requireSession(sessions, member);
-  const expected = coordinator.expectUpdate(attempt, member);
-  if (bytes.length !== expected.bytes)
-    throw new TributaryError('malformed', 'The update has another length.');
-  await ondisk.receive(attempt, member, bytes, sha256);
-  await coordinator.updateReceived({ attempt, member, sha256, bytes: bytes.length });
-  world.oracle.acknowledged(attempt, member, sha256);
-}
-
-function requireSession(sessions: Sessions, member: string): void {
-  if (!sessions.has(member)) throw new TributaryError('unauthenticated', 'No session.');
-}
-
-function createAggregation(world: World, disk: Disk, life: Life): Aggregation {
-  const run = createRunner(openSimulated(disk));
-  const ask = (
-    port: 'aggregation.fold' | 'aggregation.sum' | 'aggregation.discard',
-    job: Parameters<typeof run>[0],
-  ) =>
-    world.ports.call(life, port, () => {
-      try {
-        return run(job);
-      } catch (thrown) {
-        const { code, message } = asTributaryError(thrown);
-        throw new TributaryError(code, message, { cause: thrown });
-      }
-    });
-  return {
-    async fold(job) {
-      await ask('aggregation.fold', { type: 'fold', ...job });
-    },
-    async sum(job) {
-      const answer = await ask('aggregation.sum', { type: 'sum', ...job });
-      if (!answer) throw new TributaryError('internal', 'No sum.');
-      return answer;
-    },
-    async discard(attempt) {
-      await ask('aggregation.discard', { type: 'discard', attempt });
-    },
-    async close() {},
+    transfers: createTransfers(sessions, ondisk, coordinator, oracle),
   };
 }

@@ -5,10 +5,9 @@ import {
   type ServerMessage,
   TributaryError,
 } from '@tributary/protocol';
-import { type Clock, type Coordinator, createInstances } from '@tributary/server/parts';
-import type { DiskPorts } from './disk.ts';
+import { type Clock, type Coordinator, createInstances, type Partners } from '@tributary/server/parts';
+import type { DiskPorts } from './disk-ports.ts';
 import type { createLog } from './log.ts';
-import { membersOf } from './members.ts';
 import type { Session } from './network.ts';
 import type { Life } from './process.ts';
 import type { World } from './world.ts';
@@ -17,6 +16,9 @@ export interface Sessions {
   has(member: string): boolean;
   send(member: string, message: ServerMessage): boolean;
   broadcast(message: ServerMessage): void;
+  /** Nothing that still arrives is looked at. */
+  close(member: string): void;
+  usePartners(given: Partners): void;
   accept(session: Session): void;
   up(session: Session, message: ClientMessage): void;
   lost(session: Session): void;
@@ -33,10 +35,13 @@ export function createSessions(
   const { network, ports, oracle } = world;
   const byMember = new Map<string, Session>();
   const queues = new Map<string, Promise<void>>();
+  const closed = new Set<Session>();
+  const isOpen = (session: Session): boolean => session.coordinatorOpen && !closed.has(session);
+  let partners: Partners;
   const instances = createInstances(store, log, clock.now);
 
   function transmit(session: Session, message: ServerMessage): void {
-    if (!session.coordinatorOpen) return;
+    if (!isOpen(session)) return;
     ports.now(life, 'session.send', () => {
       oracle.said(message);
       network.send(session, 'down', message);
@@ -46,16 +51,16 @@ export function createSessions(
   async function connected(session: Session): Promise<void> {
     instances.began(session);
     const partner = await store.partnerByKey(session.member);
-    if (!partner) throw new TributaryError('unauthenticated', 'This key is not enrolled here.');
+    if (partner?.status !== 'active') throw new TributaryError('forbidden', 'This partner was suspended.');
     await store.touchPartner(session.member, clock.now());
     const { name, role } = partner;
-    transmit(session, { type: 'ready', name, role, members: membersOf(world) });
+    transmit(session, { type: 'ready', name, role, members: await partners.members() });
     await coordinator.connected(partner);
   }
 
   async function handle(session: Session, message: ClientMessage): Promise<void> {
     try {
-      if (!session.coordinatorOpen) return;
+      if (!isOpen(session)) return;
       if (message.type === 'instance') await instances.report(session.member, message.instance);
       else await coordinator.message(session.member, message);
     } catch (thrown) {
@@ -74,7 +79,19 @@ export function createSessions(
   }
 
   return {
-    has: (member) => byMember.get(member)?.coordinatorOpen ?? false,
+    has(member) {
+      const session = byMember.get(member);
+      return session !== undefined && isOpen(session);
+    },
+    usePartners(given) {
+      partners = given;
+    },
+    close(member) {
+      const session = byMember.get(member);
+      if (!session) return;
+      closed.add(session);
+      network.end(session, 'soon');
+    },
     send(member, message) {
       const session = byMember.get(member);
       if (session) transmit(session, message);

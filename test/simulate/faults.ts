@@ -10,9 +10,11 @@ export const COORDINATOR_PORTS = [
   'store.partnerByKey',
   'store.touchPartner',
   'store.notePartner',
+  'store.setPartnerStatus',
   'blobs.put',
   'blobs.read',
-  'spool.receive',
+  'spool.sync',
+  'spool.publish',
   'spool.holds',
   'spool.remove',
   'spool.list',
@@ -31,6 +33,7 @@ export const NODE_PORTS = [
   'bulk.download',
   'bulk.upload',
   'trainer.train',
+  'trainer.evaluate',
   'masker.mask',
 ] as const;
 
@@ -47,15 +50,30 @@ export type Moment = (typeof MOMENTS)[number];
 export const TEARABLE: readonly Port[] = [
   'store.commit',
   'blobs.put',
-  'spool.receive',
+  'spool.sync',
+  'spool.publish',
   'spool.remove',
   'ledger.append',
   'bulk.upload',
 ];
 
 const FRAME_FAULTS = ['drop', 'duplicate', 'reorder', 'delay', 'half-open', 'cut'] as const;
-const TRANSFER_FAULTS = ['lost-request', 'lost-answer', 'delay'] as const;
-const REFUSABLE = ['store.commit', 'blobs.put', 'spool.receive', 'ledger.append'] as const;
+const TRANSFER_FAULTS = ['lost-request', 'lost-answer', 'broken-off', 'broken-off', 'delay'] as const;
+const REFUSABLE = ['store.commit', 'blobs.put', 'spool.sync', 'ledger.append'] as const;
+/** After such a call of the coordinator's, people do what they do: each moves a round on. */
+const MILESTONES = [
+  'store.commit',
+  'aggregation.fold',
+  'aggregation.sum',
+  'blobs.put',
+  'spool.publish',
+] as const;
+
+/** An instant: right after the `nth` call that the coordinator has done. */
+export interface Instant {
+  readonly port: (typeof MILESTONES)[number];
+  readonly nth: number;
+}
 
 export type Fault =
   /** kill -9 at the `nth` call of a port, counted over all lives of the process. */
@@ -79,25 +97,42 @@ export type Fault =
       ms: number;
     }
   /** kill -9 at an instant. */
-  | { kind: 'kill'; who: number; at: number; down: number };
+  | { kind: 'kill'; who: number; at: number; down: number }
+  | People;
+
+/** What people do at any instant, however much is broken meanwhile; `ms` later they take it back, where that can be. */
+export type People =
+  | { kind: 'pause'; when: Instant; ms: number }
+  | { kind: 'cancel'; when: Instant }
+  | { kind: 'suspend'; node: number; when: Instant; ms: number }
+  /** A node's owner stops it. */
+  | { kind: 'stop'; node: number; when: Instant; ms: number }
+  /** A backup of `taken` takes the coordinator's place, in a higher epoch. */
+  | { kind: 'restore'; taken: Instant; when: Instant; ms: number }
+  /** What was there before the last restore is started by mistake, in its lower epoch; `lies`: its welcome hides that. */
+  | { kind: 'old-copy'; when: Instant; ms: number; lies: boolean };
 
 /** How often a port is called in a quiet run, roughly: where the n-th call is chosen from. */
 const CALLS: Partial<Record<Port, number>> = {
   'store.commit': 60,
   'session.send': 60,
-  'clock.timer': 30,
+  'clock.timer': 6,
   'clock.tick': 80,
   'ledger.append': 6,
-  'spool.receive': 12,
+  'spool.sync': 12,
+  'spool.publish': 12,
   'aggregation.fold': 12,
   'spool.holds': 5,
   'blobs.read': 12,
   'store.partnerByKey': 12,
   'store.touchPartner': 8,
   'store.notePartner': 8,
+  'store.setPartnerStatus': 0.7,
+  'trainer.evaluate': 0.7,
 };
 
-export function drawFaults(dice: Dice, nodes: number, within: number): Fault[] {
+/** @param nodes evaluators among them, behind the `partners` */
+export function drawFaults(dice: Dice, nodes: number, partners: number, within: number): Fault[] {
   const node = (): number => dice.below(nodes);
   const who = (): number => (dice.chance(0.55) ? COORDINATOR : node());
   const nth = (scale: number): number => 1 + Math.floor(-Math.log(1 - dice.next()) * scale);
@@ -139,66 +174,30 @@ export function drawFaults(dice: Dice, nodes: number, within: number): Fault[] {
     }
     return { kind: 'kill', who: who(), at: Math.round(dice.between(0, within)), down: down() };
   };
-  return Array.from({ length: dice.below(21) }, draw);
+  const faults = Array.from({ length: dice.below(21) }, draw);
+  return dice.chance(0.6) ? [...faults, ...drawPeople(dice, nodes, partners)] : faults;
 }
 
-export interface Faults {
-  /** The fault that this call of the port meets, if any. */
-  at(who: number, port: Port): Extract<Fault, { kind: 'crash' | 'refuse' }> | undefined;
-  frame(node: number, way: 'up' | 'down'): Extract<Fault, { kind: 'frame' }> | undefined;
-  transfer(
-    node: number,
-    port: 'bulk.download' | 'bulk.upload',
-  ): Extract<Fault, { kind: 'transfer' }> | undefined;
-}
-
-/** @param active while faults may happen: they stop, so that the run can show that it recovers. */
-export function createFaults(
-  list: readonly Fault[],
-  active: () => boolean,
-  met: (fault: Fault) => void,
-): Faults {
-  const calls = new Map<string, number>();
-  const byName = new Map<string, Fault[]>();
-  for (const fault of list) {
-    if (fault.kind === 'kill') continue;
-    const name = nameOf(fault);
-    byName.set(name, [...(byName.get(name) ?? []), fault]);
-  }
-  function take(name: string): Fault | undefined {
-    const count = (calls.get(name) ?? 0) + 1;
-    calls.set(name, count);
-    const fault = byName.get(name)?.find((one) => 'nth' in one && one.nth === count);
-    if (!fault || !active()) return undefined;
-    met(fault);
-    return fault;
-  }
-  return {
-    at: (who, port) => take(`${who} ${port}`) as Extract<Fault, { kind: 'crash' | 'refuse' }> | undefined,
-    frame: (node, way) => take(`${node} ${way}`) as Extract<Fault, { kind: 'frame' }> | undefined,
-    transfer: (node, port) =>
-      take(`transfer ${node} ${port}`) as Extract<Fault, { kind: 'transfer' }> | undefined,
+function drawPeople(dice: Dice, nodes: number, partners: number): People[] {
+  const instant = (): Instant => {
+    const port = dice.pick(MILESTONES);
+    return { port, nth: 1 + dice.below(port === 'store.commit' ? 50 : 10) };
   };
-}
-
-function nameOf(fault: Exclude<Fault, { kind: 'kill' }>): string {
-  if (fault.kind === 'frame') return `${fault.node} ${fault.way}`;
-  if (fault.kind === 'transfer') return `transfer ${fault.node} ${fault.port}`;
-  return `${fault.who} ${fault.port}`;
-}
-
-export function describeFault(fault: Fault): string {
-  const name = (who: number) => (who === COORDINATOR ? 'coordinator' : `node ${who}`);
-  switch (fault.kind) {
-    case 'crash':
-      return `${name(fault.who)} dies ${fault.moment} call ${fault.nth} of ${fault.port}, for ${fault.down} ms`;
-    case 'refuse':
-      return `${name(fault.who)}: call ${fault.nth} of ${fault.port} meets a full disk`;
-    case 'frame':
-      return `node ${fault.node}: frame ${fault.nth} ${fault.way} is met by ${fault.what} (${fault.ms} ms)`;
-    case 'transfer':
-      return `node ${fault.node}: ${fault.port} ${fault.nth} is met by ${fault.what} (${fault.ms} ms)`;
-    case 'kill':
-      return `${name(fault.who)} dies after ${fault.at} ms, for ${fault.down} ms`;
-  }
+  const ms = (): number => Math.round(dice.between(50, 8000));
+  const draw = (): People[] => {
+    const roll = dice.next();
+    if (roll < 0.25) return [{ kind: 'pause', when: instant(), ms: ms() }];
+    if (roll < 0.3) return [{ kind: 'cancel', when: instant() }];
+    if (roll < 0.55) return [{ kind: 'suspend', node: dice.below(nodes), when: instant(), ms: ms() }];
+    if (roll < 0.75) return [{ kind: 'stop', node: dice.below(partners), when: instant(), ms: ms() }];
+    const taken: Instant = { port: 'store.commit', nth: 2 + dice.below(40) };
+    // Half of them lose little or nothing.
+    const later = dice.chance(0.5) ? dice.below(4) : dice.below(40);
+    const when: Instant = { port: 'store.commit', nth: taken.nth + later };
+    const restore: People = { kind: 'restore', taken, when, ms: Math.round(dice.between(2000, 6000)) };
+    if (dice.chance(0.6)) return [restore];
+    const again: Instant = { port: 'store.commit', nth: when.nth + 2 + dice.below(20) };
+    return [restore, { kind: 'old-copy', when: again, ms: ms(), lies: dice.chance(0.5) }];
+  };
+  return Array.from({ length: 1 + dice.below(3) }, draw).flat();
 }

@@ -10,7 +10,8 @@ export interface KnownAttempt {
   /** Member to the hash of its one vector. */
   readonly vectors: Map<string, string>;
   readonly acknowledged: Set<string>;
-  readonly left: Set<string>;
+  /** Who took its vector back before U3 was frozen, or was suspended: its vector is in no sum. */
+  readonly withdrawn: Set<string>;
   /** Nodes whose deals left, who revealed shares, who signed that they never will. */
   readonly dealt: Set<number>;
   readonly revealed: Set<number>;

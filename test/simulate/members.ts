@@ -1,6 +1,12 @@
 import type { Member } from '@tributary/protocol';
-import type { World } from './world.ts';
+import type { Setting } from './setting.ts';
 
-export function membersOf({ nodes }: World): Member[] {
-  return nodes.map(({ id }, i) => ({ name: `node ${i}`, key: id, role: 'partner' as const }));
+export const nameOf = (index: number): string => `node ${index}`;
+
+export function membersOf({ everybody, nodes }: Setting): Member[] {
+  return everybody.map(({ id }, i) => ({
+    name: nameOf(i),
+    key: id,
+    role: i < nodes.length ? 'partner' : 'evaluator',
+  }));
 }

@@ -3,7 +3,7 @@
 import type { LedgerRecord, LedgerStore, SessionEvent } from '@tributary/client-sdk';
 import { parsePolicy } from '@tributary/client-sdk';
 import {
-  type Bulk,
+  createBulk,
   createJobs,
   createLoop,
   createSession,
@@ -16,15 +16,14 @@ import {
 import {
   asTributaryError,
   type ClientMessage,
-  decodeSafetensors,
   type ServerMessage,
   TributaryError,
   toBase64,
 } from '@tributary/protocol';
 import type { CoordinatorProcess } from './coordinator-process.ts';
-import { sha256 } from './disk.ts';
-import type { Faults } from './faults.ts';
+import type { Faults } from './fault-table.ts';
 import type { Session } from './network.ts';
+import { createWire, type NodeWire } from './node-wire.ts';
 import type { Life } from './process.ts';
 import { createTrainer } from './trainer.ts';
 import type { World } from './world.ts';
@@ -33,6 +32,8 @@ export interface NodeProcess {
   life(): Life | null;
   start(): void;
   stop(): void;
+  /** As its owner stops it: it leaves what is under way. @returns whether it did; the caller stops it then */
+  leave(): Promise<boolean>;
   down(session: Session, message: ServerMessage): void;
   lost(session: Session): void;
   /** What a new life would find. */
@@ -41,7 +42,6 @@ export interface NodeProcess {
 
 /** Milliseconds. */
 const RECONNECT = [200, 2500] as const;
-const RETRY = [100, 1500] as const;
 
 export function createNodeProcess(
   world: World,
@@ -50,7 +50,7 @@ export function createNodeProcess(
   faults: Faults,
 ): NodeProcess {
   const { ports, timeline, dice, network, oracle, crypto } = world;
-  const identity = world.nodes[index]!;
+  const identity = world.everybody[index]!;
   const records: LedgerRecord[] = [];
   let life: Life | null = null;
   let receive: ((message: ServerMessage) => void) | null = null;
@@ -59,6 +59,9 @@ export function createNodeProcess(
   let waiting: (() => void)[] = [];
   let sessions = 0;
   let disconnected: () => void = () => {};
+  let wire: NodeWire | null = null;
+  let leave: (() => Promise<void>) | null = null;
+  let epoch: () => number = () => 0;
 
   /** After a failure nothing more is appended, until the owner has made room and started the node again. */
   function openLedger(born: Life): LedgerStore {
@@ -86,6 +89,11 @@ export function createNodeProcess(
     const again = () => ports.after(born, dice.between(...RECONNECT), () => connect(born));
     const running = coordinator.current();
     if (!running?.life.alive) return void again();
+    // As `connection/link.ts`, which reads it in the welcome.
+    if (running.epoch < epoch() && !coordinator.lies) {
+      oracle.staleWelcome();
+      return void again();
+    }
     const id = `${index}.${++sessions}`;
     const ends = { id, node: index, member: identity.id, nodeLife: born, coordinatorLife: running.life };
     session = network.open(ends);
@@ -102,97 +110,19 @@ export function createNodeProcess(
     });
   }
 
-  /** A request under the current session. @throws what the coordinator answers; unavailable when it is lost on the way */
-  async function request<T>(
-    born: Life,
-    port: 'bulk.download' | 'bulk.upload',
-    signal: AbortSignal,
-    answer: () => Promise<T>,
-  ): Promise<T> {
+  const isPartner = index < world.nodes.length;
+  const policy = isPartner
+    ? parsePolicy({ plans: 'ask', minRoster: 3, minSum: 3 }, 'partner')
+    : parsePolicy({}, 'evaluator');
+
+  /** Until there is a session. */
+  async function authorize(line: { readonly digest: string }, signal: AbortSignal): Promise<string> {
     while (!ready) {
       await new Promise<void>((resolve) => waiting.push(resolve));
       signal.throwIfAborted();
     }
-    const fault = faults.transfer(index, port);
-    const gone = new TributaryError('unavailable', 'The connection broke.');
-    await ports.pause(born, dice.between(1, 60) + (fault?.what === 'delay' ? fault.ms : 0));
-    const running = coordinator.current();
-    if (fault?.what === 'lost-request' || !running) {
-      await ports.pause(born, fault?.ms ?? 20);
-      throw gone;
-    }
-    // Who dies meanwhile never answers: the connection is reset.
-    const broke = new Promise<never>((_, reject) => {
-      const watch = (): void => {
-        if (running.life.alive) ports.after(born, 500, watch);
-        else reject(gone);
-      };
-      watch();
-    });
-    broke.catch(() => {});
-    const result = await Promise.race([answer(), broke]);
-    await ports.pause(born, dice.between(1, 60));
-    if (fault?.what === 'lost-answer') throw gone;
-    return result;
+    return line.digest;
   }
-
-  /** As `persist` of connection/bulk.ts. */
-  async function persist<T>(
-    born: Life,
-    signal: AbortSignal,
-    attempt: (tries: number) => Promise<T>,
-  ): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        const result = await attempt(tries);
-        signal.throwIfAborted();
-        return result;
-      } catch (thrown) {
-        signal.throwIfAborted();
-        const error = asTributaryError(thrown);
-        if (error.code === 'internal') oracle.violation('transfer', String(thrown));
-        if (!error.retryable && error.code !== 'unauthenticated') throw error;
-        await ports.pause(born, dice.between(...RETRY));
-        signal.throwIfAborted();
-      }
-    }
-  }
-
-  function createBulk(born: Life): Bulk {
-    return {
-      async download({ model }, signal) {
-        const file = await ports
-          .call(born, 'bulk.download', () => undefined)
-          .then(() =>
-            persist(born, signal, () =>
-              request(born, 'bulk.download', signal, () =>
-                coordinator.current()!.download(identity.id, model),
-              ),
-            ),
-          );
-        if (sha256(file) !== model) throw new TributaryError('hash-mismatch', 'Another model.');
-        return decodeSafetensors(file).model;
-      },
-      async upload(attempt, bytes, hash, signal) {
-        oracle.uploading(index, attempt, hash, records);
-        const body = Uint8Array.from(bytes);
-        await ports.call(born, 'bulk.upload', () => undefined);
-        return persist(born, signal, async (tries) => {
-          try {
-            await request(born, 'bulk.upload', signal, () =>
-              coordinator.current()!.upload({ attempt, member: identity.id, sha256: hash, bytes: body }),
-            );
-            return true;
-          } catch (error) {
-            if (tries === 1 || asTributaryError(error).code !== 'late') throw error;
-            return false;
-          }
-        });
-      },
-    };
-  }
-
-  const policy = parsePolicy({ plans: 'ask', minRoster: 3, minSum: 3 }, 'partner');
 
   async function run(born: Life): Promise<void> {
     const ledger = openLedger(born);
@@ -207,8 +137,16 @@ export function createNodeProcess(
     await ledger.append(started);
     const approvals = new Map([[world.planHash, 'approved' as const]]);
     const state = createSession(view, approvals, new Set(world.nodes.map(({ id }) => id)));
+    wire = createWire(world, index, born, coordinator, faults);
+    const bulk = createBulk({ base: new URL('http://127.0.0.1:1'), authorize }, undefined, wire);
     const jobs: Jobs = createJobs({
-      bulk: createBulk(born),
+      bulk: {
+        ...bulk,
+        upload(attempt, bytes, hash, signal) {
+          oracle.uploading(index, attempt, hash, records);
+          return bulk.upload(attempt, bytes, hash, signal);
+        },
+      },
       trainer: createTrainer(world, index, born),
       masker: { mask: (job) => ports.call(born, 'masker.mask', () => maskNoted(job)) },
       submit: (input) => loop.submit(input),
@@ -221,6 +159,12 @@ export function createNodeProcess(
       { context, ledger, now: timeline.now, send: (message) => void send(born, message), emit },
       () => jobs,
     );
+    epoch = loop.epoch;
+    leave = async () => {
+      loop.submit({ type: 'stop' });
+      await loop.idle();
+      jobs.close();
+    };
     receive = (message) => {
       if (message.type === 'ready') {
         ready = true;
@@ -252,11 +196,20 @@ export function createNodeProcess(
       if (life) life.alive = false;
       if (session) network.end(session, dice.chance(0.7) ? 'soon' : 'late');
       oracle.restarted(index);
+      wire?.cut();
       life = null;
+      leave = null;
+      wire = null;
       receive = null;
       session = null;
       ready = false;
       waiting = [];
+    },
+    async leave() {
+      const born = life;
+      if (!born || !leave) return false;
+      await leave();
+      return born.alive;
     },
     down(from, message) {
       if (from === session) receive?.(message);

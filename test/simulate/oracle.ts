@@ -8,9 +8,10 @@ import {
   type ServerMessage,
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import type { Commit, RunState } from '@tributary/server/parts';
+import type { Commit, RoundInput, RunState } from '@tributary/server/parts';
 import type { Disk } from './disk.ts';
 import type { KnownAttempt } from './known-attempt.ts';
+import { epochOf, forbiddenOf, noteWithdrawals, wrongEvaluations } from './oracle-rules.ts';
 import type { Setting } from './setting.ts';
 import { type Masked, verifyRound } from './verify-round.ts';
 
@@ -37,6 +38,16 @@ export interface Oracle {
   restarted(node: number): void;
   /** Last restart of a node, 0 if there was none. */
   lastRestart(node: number): number;
+  /** An operator was told that the run is paused; asks for its going on; was told that it is cancelled. */
+  paused(): void;
+  resuming(): void;
+  cancelled(): void;
+  /** The coordinator has another disk from now on: what people were told before is void. */
+  replaced(): void;
+  /** An update came in more than one piece; a node kept away from a coordinator of a lower epoch. */
+  resumed(): void;
+  staleWelcome(): void;
+  readonly counts: { resumed: number; staleWelcomes: number; replaced: number };
 }
 
 export function createOracle(setting: Setting, disk: Disk, now: () => number): Oracle {
@@ -46,7 +57,10 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
   const masked = new Map<string, Masked>();
   const restarts = new Map<number, number>();
   const counted = new Set<string>();
-  let newest = { round: 0, attempt: 0 };
+  /** By epoch. */
+  const newest = new Map<number, { round: number; attempt: number }>();
+  const told = { paused: false, cancelled: false };
+  const counts = { resumed: 0, staleWelcomes: 0, replaced: 0 };
 
   const violation = (invariant: string, detail: string): void => {
     violations.push({ invariant, detail });
@@ -55,19 +69,20 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
 
   function announced(announcement: Announcement): void {
     const id = hashStatement(nodeCrypto, 'announcement', announcement);
-    const { run, round, attempt } = announcement;
-    const number = `${run}/${round}/${attempt}`;
+    const { run, round, attempt, epoch } = announcement;
+    const number = `${run}/${round}/${attempt} of epoch ${epoch}`;
     const before = byNumber.get(number);
     if (before === id) return;
     if (before) violation('attempt numbers', `attempt ${number} is announced in two ways`);
-    if (round < newest.round || (round === newest.round && attempt <= newest.attempt))
-      violation('attempt numbers', `${number} comes after ${newest.round}/${newest.attempt}`);
-    newest = { round, attempt };
+    const last = newest.get(epoch) ?? { round: 0, attempt: 0 };
+    if (round < last.round || (round === last.round && attempt <= last.attempt))
+      violation('attempt numbers', `${number} comes after ${last.round}/${last.attempt}`);
+    newest.set(epoch, { round, attempt });
     byNumber.set(number, id);
     attempts.set(id, {
       ...{ id, announcement, announced: now() },
       ...{ lists: new Map(), vectors: new Map(), shares: new Map() },
-      ...{ acknowledged: new Set(), left: new Set() },
+      ...{ acknowledged: new Set(), withdrawn: new Set() },
       ...{ dealt: new Set(), revealed: new Set(), abandoned: new Set() },
     });
   }
@@ -79,6 +94,11 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
       violation('lists', `${kind} of ${id}, which was never announced`);
       return;
     }
+    if (attempt.announcement.epoch !== disk.epoch)
+      violation(
+        'epoch',
+        `${kind} of an attempt of epoch ${attempt.announcement.epoch}, in epoch ${disk.epoch}`,
+      );
     const before = attempt.lists.get(kind);
     if (before !== undefined && before !== text) violation('one list', `a second ${kind} of attempt ${id}`);
     attempt.lists.set(kind, text);
@@ -89,7 +109,21 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
     attempts,
     violation,
     lastRestart: (node) => restarts.get(node) ?? 0,
+    counts,
+    paused: () => void Object.assign(told, { paused: true }),
+    resuming: () => void Object.assign(told, { paused: false }),
+    cancelled: () => void Object.assign(told, { cancelled: true }),
+    replaced() {
+      counts.replaced++;
+      Object.assign(told, { paused: false, cancelled: false });
+    },
+    resumed: () => void counts.resumed++,
+    staleWelcome: () => void counts.staleWelcomes++,
     committed(commit) {
+      const inputs = (commit.journal ?? []).map(({ input }) => input as RoundInput);
+      for (const what of forbiddenOf(told, inputs, commit)) violation('people', what);
+      noteWithdrawals([...attempts.values()], inputs);
+      for (const what of wrongEvaluations(setting, disk, commit)) violation('evaluation', what);
       for (const row of commit.rounds ?? []) {
         const faults = verifyRound({ setting, disk, row, attempts, masked, counted });
         for (const fault of faults) violation('published', `round ${row.round}: ${fault}`);
@@ -150,6 +184,13 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
       }
     },
     emitted(node, message, records) {
+      const isPartner = node < setting.nodes.length;
+      if (
+        isPartner === (message.type === 'evaluation') &&
+        message.type !== 'instance' &&
+        message.type !== 'engine'
+      )
+        violation('roles', `node ${node}, ${isPartner ? 'a partner' : 'an evaluator'}, says ${message.type}`);
       if (!('attempt' in message)) return;
       const attempt = known(message.attempt);
       if (!attempt) {
@@ -165,12 +206,12 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
         case 'advert':
           if (!records.some((record) => record.type === 'announced' && record.id === attempt.id))
             fault('ledger', 'answers an announcement that its ledger does not hold');
+          if (attempt.announcement.epoch < epochOf(records)) fault('epoch', 'goes back to a lower one');
           return;
         case 'shares':
           attempt.dealt.add(node);
           return;
         case 'leave':
-          attempt.left.add(setting.nodes[node]!.id);
           if (message.code === 'internal') fault('internal', message.reason);
           return;
         case 'abandon':
@@ -201,6 +242,8 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
         return;
       }
       const before = attempt.vectors.get(member);
+      if (attempt.announcement.epoch < epochOf(records))
+        violation('epoch', `node ${node} goes back to a lower one`);
       if (before && before !== sha256) violation('one vector', `node ${node}: two vectors in attempt ${id}`);
       attempt.vectors.set(member, sha256);
       if (!records.some((r) => r.type === 'vector-sent' && r.id === id && r.sha256 === sha256))

@@ -1,5 +1,6 @@
 /** What many seeds came to. */
-import { COORDINATOR_PORTS, describeFault, type Fault, NODE_PORTS, TEARABLE } from './faults.ts';
+import { describeFault } from './fault-words.ts';
+import { COORDINATOR_PORTS, type Fault, NODE_PORTS, TEARABLE } from './faults.ts';
 import type { Violation } from './oracle.ts';
 import type { Outcome } from './simulation.ts';
 
@@ -22,6 +23,8 @@ export interface Report {
   readonly faults: Readonly<Record<string, number>>;
   /** Deaths at calls of ports, `process port moment` to how often; 0 where none happened. */
   readonly crashPoints: Readonly<Record<string, number>>;
+  /** Updates that came in several pieces, welcomes of a lower epoch that nodes turned away from, disks exchanged. */
+  readonly counts: Readonly<Record<string, number>>;
   readonly violations: number;
   readonly failures: readonly Failure[];
 }
@@ -60,6 +63,11 @@ export function summarise(
     ...{ seeds: outcomes.length, first, seconds, ends, faults, crashPoints, failures },
     published: sum(({ published }) => published),
     voided: sum(({ voided }) => voided),
+    counts: {
+      'updates resumed': sum(({ counts }) => counts.resumed),
+      'lower epochs refused': sum(({ counts }) => counts.staleWelcomes),
+      'disks exchanged': sum(({ counts }) => counts.replaced),
+    },
     violations: sum(({ violations }) => violations.length),
   };
 }
@@ -77,6 +85,9 @@ export function describeReport(report: Report): string {
     '',
     'How the runs ended',
     ...counts(report.ends),
+    '',
+    'Also',
+    ...counts(report.counts),
     '',
     'Faults met',
     ...counts(report.faults),

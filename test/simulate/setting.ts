@@ -13,7 +13,10 @@ import { createDice } from './dice.ts';
 
 export interface Setting {
   readonly seed: number;
+  /** Partners. */
   readonly nodes: readonly Identity[];
+  /** Partners, and behind them the evaluators. */
+  readonly everybody: readonly Identity[];
   readonly coordinator: Identity;
   readonly plan: Plan;
   readonly planHash: string;
@@ -37,11 +40,14 @@ export function drawSetting(seed: number): Setting {
     rounds: 1 + dice.below(3),
     timing: { patience: 4, grace: 1, maximum: 15 },
   });
+  const evaluators = dice.chance(0.3) ? 1 + dice.below(2) : 0;
   const identity = (): Identity => identityFromSeed(nodeCrypto, dice.bytes(32));
+  const nodes = Array.from({ length: count }, identity);
   const secrets = createDice(`secrets ${seed}`);
   return {
     seed,
-    nodes: Array.from({ length: count }, identity),
+    nodes,
+    everybody: [...nodes, ...Array.from({ length: evaluators }, identity)],
     coordinator: identity(),
     plan,
     planHash: planHash(nodeCrypto, plan),

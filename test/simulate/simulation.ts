@@ -1,19 +1,21 @@
 /** One seed, from the first start to the end of the run, and what was wrong with it. */
-
-import { replayRun, stateHash } from '@tributary/server/parts';
-import { type CoordinatorProcess, createCoordinatorProcess } from './coordinator-process.ts';
+import { isOver } from '@tributary/protocol';
+import { createCoordinatorProcess } from './coordinator-process.ts';
 import { createDice } from './dice.ts';
-import { createDisk, type Disk } from './disk.ts';
-import { COORDINATOR, createFaults, describeFault, drawFaults, type Fault } from './faults.ts';
+import { createDisk, type Disk, losePower } from './disk.ts';
+import { createFaults } from './fault-table.ts';
+import { describeFault } from './fault-words.ts';
+import { COORDINATOR, drawFaults, type Fault } from './faults.ts';
+import { finish } from './finish.ts';
 import { membersOf } from './members.ts';
 import { createNetwork } from './network.ts';
 import { createNodeProcess, type NodeProcess } from './node-process.ts';
-import { createOracle, type Violation } from './oracle.ts';
+import { createOracle, type Oracle, type Violation } from './oracle.ts';
+import { createPopulation, type Population } from './people.ts';
 import { createPorts, type Life } from './process.ts';
 import { drawSetting } from './setting.ts';
 import { createTimeline, START } from './timeline.ts';
 import { createTrace } from './trace.ts';
-import { waitsForGood } from './waits.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds: no fault after the first; from then on the run has as long as the second to come to its end. */
@@ -33,6 +35,7 @@ export interface Outcome {
   readonly met: readonly Fault[];
   /** `process port moment` to how often. */
   readonly passed: Readonly<Record<string, number>>;
+  readonly counts: Oracle['counts'];
   readonly trace: string;
   readonly lines: readonly string[];
 }
@@ -44,7 +47,8 @@ export interface SimulationOptions {
 }
 
 export function faultsOf(seed: number): Fault[] {
-  return drawFaults(createDice(`faults ${seed}`), drawSetting(seed).nodes.length, 20_000);
+  const { everybody, nodes } = drawSetting(seed);
+  return drawFaults(createDice(`faults ${seed}`), everybody.length, nodes.length, 20_000);
 }
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
@@ -71,7 +75,10 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     life.alive = false;
     for (const write of life.pending) if (dice.chance(0.5)) write();
     const dead = life.who === COORDINATOR ? coordinator : nodes[life.who]!;
-    if (life.who === COORDINATOR) network.coordinatorDied();
+    if (life.who === COORDINATOR) {
+      network.coordinatorDied();
+      losePower(disk, dice);
+    }
     dead.stop();
     timeline.after(down, () => dead.start());
   }
@@ -79,7 +86,10 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     ...{ timeline, dice, faults, die },
     passed(life, port, moment) {
       trace(`${life.who} ${port} ${moment}`);
-      if (moment === 'done') return;
+      if (moment === 'done') {
+        if (life.who === COORDINATOR) people.passed(port);
+        return;
+      }
       const name = `${life.who === COORDINATOR ? 'coordinator' : 'node'} ${port} ${moment}`;
       passed[name] = (passed[name] ?? 0) + 1;
     },
@@ -96,7 +106,13 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   });
   const world: World = { ...setting, timeline, dice, ports, network, oracle, trace };
   const coordinator = createCoordinatorProcess(world, disk);
-  for (const index of setting.nodes.keys()) nodes.push(createNodeProcess(world, index, coordinator, faults));
+  for (const index of setting.everybody.keys())
+    nodes.push(createNodeProcess(world, index, coordinator, faults));
+  const people: Population = createPopulation(list, {
+    ...{ world, disk, coordinator, nodes, die, active: faulty },
+    met: (fault) => void met.push(fault),
+  });
+  timeline.after(FAULTY_MS, people.tidy);
   await enrol(world, disk);
 
   for (const fault of list) {
@@ -117,18 +133,21 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const over = (): boolean => {
     if (oracle.violations.length > 0) return true;
     const [run] = disk.runs.values();
-    const finished = run?.status === 'done' || run?.status === 'failed';
-    if (finished && coordinator.current()) ended ||= timeline.now();
+    const finished = run !== undefined && isOver(run.status) && !people.busy();
+    if (!finished) ended = 0;
+    else if (coordinator.current()) ended ||= timeline.now();
     return ended > 0 && timeline.now() > ended + AFTERMATH_MS && coordinator.current() !== null;
   };
   await timeline.run(over, START + FAULTY_MS + RECOVERY_MS);
   process.off('unhandledRejection', onRejection);
 
-  const end = oracle.violations.length > 0 ? 'violated' : finish(world, disk, coordinator, nodes);
+  const end =
+    oracle.violations.length > 0 ? 'violated' : finish(world, disk, coordinator, nodes, met.length === 0);
   return {
     ...{ seed, nodes: nodes.length, violations: oracle.violations, end, met, passed },
     published: disk.rounds.length,
     voided: disk.voids.length,
+    counts: oracle.counts,
     trace: log.hash(),
     lines: log.lines,
   };
@@ -140,47 +159,4 @@ async function enrol(world: World, disk: Disk): Promise<void> {
       ...{ name, role, key, status: 'active', inviteHash: null, inviteExpires: null },
       ...{ created: START, lastSeen: null, instance: null, incident: null },
     });
-}
-
-/** When nothing moves any more. @returns how the run ended, or why it waits */
-function finish(
-  world: World,
-  disk: Disk,
-  coordinator: CoordinatorProcess,
-  nodes: readonly NodeProcess[],
-): string {
-  const { oracle, crypto } = world;
-  const running = coordinator.current();
-  const [live] = running?.coordinator.runs.values() ?? [];
-  const [row] = disk.runs.values();
-  if (!running || !row) {
-    oracle.violation('liveness', 'the coordinator does not come back');
-    return 'stuck';
-  }
-  const snapshot = disk.snapshots.get(row.id);
-  const entries = disk.journal.filter(({ run }) => run === row.id);
-  if (snapshot) {
-    const replayed = replayRun(snapshot, entries, { crypto, identity: world.coordinator });
-    if (replayed.broken) oracle.violation('replay', replayed.broken.why);
-    else if (live && stateHash(crypto, replayed.state) !== stateHash(crypto, live.state))
-      oracle.violation('replay', 'the journal leads to another state than the one in memory');
-  } else oracle.violation('replay', 'the run has no snapshot');
-  if (row.status === 'done' && disk.rounds.length !== world.plan.rounds)
-    oracle.violation('history', `done after ${disk.rounds.length} of ${world.plan.rounds} rounds`);
-  if (row.status === 'failed' && !/^[a-z-]+: /.test(row.reason ?? ''))
-    oracle.violation('liveness', `failed without a typed reason: ${row.reason}`);
-  if (row.status === 'done' || row.status === 'failed') return row.status;
-  const why = live
-    ? waitsForGood(
-        world,
-        live.state,
-        nodes.map(({ records }) => records),
-      )
-    : null;
-  if (why) return why;
-  oracle.violation(
-    'liveness',
-    `the run is ${row.status}, stage ${live?.state.stage.kind}: ${live?.waiting || 'no reason'}`,
-  );
-  return 'stuck';
 }

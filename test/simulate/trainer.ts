@@ -1,7 +1,8 @@
 /** Learns nothing; gives other values, known to the oracle, for each seed. */
 import type { Trainer } from '@tributary/client-sdk';
-import { type ModelWeights, TributaryError } from '@tributary/protocol';
+import type { ModelWeights } from '@tributary/protocol';
 import { createDice } from './dice.ts';
+import { evaluation } from './evaluation.ts';
 import type { Life } from './process.ts';
 import type { World } from './world.ts';
 
@@ -24,7 +25,10 @@ export function createTrainer({ ports, dice }: World, index: number, life: Life)
         holdout: { count: own.below(30), loss: own.next(), metrics: {} },
       }));
     },
-    evaluate: () => Promise.reject(new TributaryError('forbidden', 'No evaluator.')),
+    async evaluate({ weights }) {
+      await ports.pause(life, dice.between(50, 700));
+      return ports.call(life, 'trainer.evaluate', () => evaluation(weights));
+    },
     async close() {},
   };
 }

@@ -30,5 +30,37 @@ export function waitsForGood(
       if (records.some((record) => record.type === 'vector-sent' && record.id === attempt))
         out.add(nodes[node]!.id);
   }
-  return nodes.length - out.size < plan.cohort.min ? 'waits: too few can certify' : null;
+  for (const [node, records] of ledgers.slice(0, nodes.length).entries()) {
+    const { id } = nodes[node]!;
+    // An attempt that a restored coordinator knows nothing of can be certified by nobody.
+    if (oracle.counts.replaced > 0 && sentOn(records, state.head.weights)) out.add(id);
+    const answer = state.answers[id];
+    if (answer?.kind !== 'decline') continue;
+    if (answer.code !== 'rolled-back' || !sawMore(records, state)) return null;
+    out.add(id);
+  }
+  const why = oracle.counts.replaced > 0 ? 'waits: a backup was restored' : 'waits: too few can certify';
+  return nodes.length - out.size < plan.cohort.min ? why : null;
+}
+
+function sentOn(records: readonly LedgerRecord[], weights: string): boolean {
+  return records.some(
+    (sent) =>
+      sent.type === 'vector-sent' &&
+      sent.weights === weights &&
+      !records.some((record) => record.type === 'certified' && record.id === sent.id),
+  );
+}
+
+/** Rounds of an earlier epoch that the restored coordinator has not, or has otherwise (PROTOCOL.md 6.8). */
+function sawMore(records: readonly LedgerRecord[], { id, head }: RunState): boolean {
+  return records.some((record) => {
+    if (record.type === 'started' || record.run !== id) return false;
+    if (record.type === 'published')
+      return record.round > head.round || (record.round === head.round && record.weights !== head.weights);
+    if (record.type !== 'announced') return false;
+    return (
+      record.round > head.round + 1 || (record.round === head.round + 1 && record.weights !== head.weights)
+    );
+  });
 }

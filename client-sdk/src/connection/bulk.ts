@@ -18,6 +18,16 @@ import { createBodyBuffer } from './body.ts';
 import type { Connection } from './connection.ts';
 import { httpSend } from './http.ts';
 
+/** What requests go over, and what is waited with between tries: the simulator has its own of both. */
+export interface Wire {
+  readonly send: typeof httpSend;
+  readonly pause: typeof pause;
+}
+
+const WIRE: Wire = { send: httpSend, pause };
+
+export type Authorized = Pick<Connection, 'base' | 'authorize'>;
+
 export interface ExpectedModel {
   /** SHA-256 of the safetensors file, hex. */
   readonly model: string;
@@ -31,16 +41,17 @@ export interface ExpectedModel {
  * waited out.
  */
 export async function downloadModel(
-  connection: Connection,
+  connection: Authorized,
   expected: ExpectedModel,
   signal: AbortSignal,
   backoff: Backoff = BACKOFF,
+  wire: Wire = WIRE,
 ): Promise<ModelWeights> {
   const { parameters } = expected;
   const maxBytes = parameters === undefined ? LIMITS.blob : 4 * parameters + LIMITS.safetensorsHeader + 8;
   // Bytes of a model that its name fits: whatever broke off is asked for no second time.
   const buffer = createBodyBuffer(maxBytes);
-  const file = await persist(backoff, signal, async (moved) => {
+  const file = await persist(wire, backoff, signal, async (moved) => {
     const url = new URL(`/v1/blobs/${expected.model}`, connection.base);
     const line = { method: 'GET', path: url.pathname, digest: emptyDigest(nodeCrypto) };
     const authorization = await connection.authorize(line, signal);
@@ -53,7 +64,7 @@ export async function downloadModel(
       return buffer;
     };
     try {
-      await httpSend({ method: 'GET', url, headers: { authorization, ...rest }, maxBytes, signal, into });
+      await wire.send({ method: 'GET', url, headers: { authorization, ...rest }, maxBytes, signal, into });
       const sha256 = createHash('sha256').update(buffer.bytes()).digest('hex');
       if (sha256 === expected.model) return buffer.bytes();
       throw new TributaryError(
@@ -99,12 +110,13 @@ function checkModel({ values }: ModelWeights, { weights, parameters }: ExpectedM
  * @throws late, wrong-attempt, conflict and the like; AbortError
  */
 export async function uploadVector(
-  connection: Connection,
+  connection: Authorized,
   attempt: string,
   bytes: Uint8Array,
   sha256: string,
   signal: AbortSignal,
   backoff: Backoff = BACKOFF,
+  wire: Wire = WIRE,
 ): Promise<boolean> {
   const path = `/v1/updates/${attempt}`;
   const send = async (method: 'GET' | 'PUT', query: string, body?: Uint8Array) => {
@@ -114,11 +126,11 @@ export async function uploadVector(
     const authorization = await connection.authorize(line, signal);
     const type = { 'content-type': 'application/octet-stream' };
     const parts = body ? { headers: { authorization, ...type }, body } : { headers: { authorization } };
-    return httpSend({ method, url, ...parts, maxBytes: 64 * 1024, signal });
+    return wire.send({ method, url, ...parts, maxBytes: 64 * 1024, signal });
   };
   let tries = 0;
   let reached = 0;
-  return persist(backoff, signal, async (moved) => {
+  return persist(wire, backoff, signal, async (moved) => {
     tries++;
     try {
       const offset = tries === 1 ? 0 : await durable(() => send('GET', `?sha256=${sha256}`), bytes.length);
@@ -153,6 +165,7 @@ const MAX_MISMATCHES = 3;
 
 /** @param attempt calls `moved` when it came further than the one before: a bad link is no reason to wait ever longer. */
 async function persist<T>(
+  wire: Wire,
   backoff: Backoff,
   signal: AbortSignal,
   attempt: (moved: () => void) => Promise<T>,
@@ -170,7 +183,7 @@ async function persist<T>(
       if (error.code === 'hash-mismatch' && ++mismatches >= MAX_MISMATCHES) throw error;
       // The session that authenticated the request was replaced meanwhile: the next one will do.
       if (!error.retryable && error.code !== 'unauthenticated') throw error;
-      await pause(backoff, ++failures, signal);
+      await wire.pause(backoff, ++failures, signal);
     }
   }
 }

@@ -1,8 +1,13 @@
 /** How models come and vectors go: over HTTP, or as the simulator has it. */
 import type { ModelWeights } from '@tributary/protocol';
 import type { Backoff } from '../connection/backoff.ts';
-import { downloadModel, type ExpectedModel, uploadVector } from '../connection/bulk.ts';
-import type { Connection } from '../connection/connection.ts';
+import {
+  type Authorized,
+  downloadModel,
+  type ExpectedModel,
+  uploadVector,
+  type Wire,
+} from '../connection/bulk.ts';
 
 export interface Bulk {
   /** As `downloadModel`. */
@@ -11,10 +16,11 @@ export interface Bulk {
   upload(attempt: string, bytes: Uint8Array, sha256: string, signal: AbortSignal): Promise<boolean>;
 }
 
-export function createBulk(connection: Connection, backoff?: Backoff): Bulk {
+/** @param wire the simulator's */
+export function createBulk(connection: Authorized, backoff?: Backoff, wire?: Wire): Bulk {
   return {
-    download: (expected, signal) => downloadModel(connection, expected, signal, backoff),
+    download: (expected, signal) => downloadModel(connection, expected, signal, backoff, wire),
     upload: (attempt, bytes, sha256, signal) =>
-      uploadVector(connection, attempt, bytes, sha256, signal, backoff),
+      uploadVector(connection, attempt, bytes, sha256, signal, backoff, wire),
   };
 }

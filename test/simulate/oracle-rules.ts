@@ -1,0 +1,57 @@
+/** Rules of the oracle about what is committed. */
+import type { LedgerRecord } from '@tributary/client-sdk';
+import { decodeSafetensors } from '@tributary/protocol';
+import type { Commit, RoundInput } from '@tributary/server/parts';
+import type { Disk } from './disk.ts';
+import { evaluation } from './evaluation.ts';
+import type { KnownAttempt } from './known-attempt.ts';
+import { nameOf } from './members.ts';
+import type { Setting } from './setting.ts';
+
+/** Highest epoch in a ledger. */
+export function epochOf(records: readonly LedgerRecord[]): number {
+  return records.reduce((most, record) => ('epoch' in record ? Math.max(most, record.epoch) : most), 0);
+}
+
+/** What nobody may do once an operator was told that the run is paused, or cancelled. */
+export function forbiddenOf(
+  told: { readonly paused: boolean; readonly cancelled: boolean },
+  inputs: readonly RoundInput[],
+  { rounds = [] }: Commit,
+): string[] {
+  const opened = inputs.some(({ type }) => type === 'open');
+  const faults: string[] = [];
+  if (told.paused && opened) faults.push('an attempt is opened although the run is paused');
+  if (told.cancelled && opened) faults.push('an attempt is opened although the run was cancelled');
+  if (told.cancelled && rounds.length > 0) faults.push('a round is published although the run was cancelled');
+  return faults;
+}
+
+/** PROTOCOL.md 6.6: it has stopped, or started again, and took nothing back. */
+const PROCESS_ENDED: readonly string[] = ['sits-out', 'unavailable'];
+
+/** What these inputs take out of sums to come. */
+export function noteWithdrawals(attempts: readonly KnownAttempt[], inputs: readonly RoundInput[]): void {
+  for (const [at, input] of inputs.entries()) {
+    if (input.type === 'revoked' && input.why !== 'rotated') attempts.at(-1)?.withdrawn.add(input.member);
+    if (input.type !== 'leave' || PROCESS_ENDED.includes(input.message.code)) continue;
+    const attempt = attempts.find(({ id }) => id === input.message.attempt);
+    // Frozen before it, or maybe by what came just before it.
+    if (at === 0 && attempt && !attempt.lists.has('survivors')) attempt.withdrawn.add(input.member);
+  }
+}
+
+/** Reports of evaluators that are not about the model that was published, or not what it evaluates to. */
+export function wrongEvaluations(setting: Setting, disk: Disk, commit: Commit): string[] {
+  const evaluators = new Set(setting.everybody.map((_, i) => nameOf(i)).slice(setting.nodes.length));
+  return (commit.evaluations ?? []).flatMap(({ run, round, report }) => {
+    const { initialModel } = disk.runs.get(run)!;
+    const model = round === 0 ? initialModel : disk.rounds.find((row) => row.round === round)?.record.model;
+    const file = model === undefined ? undefined : disk.blobs.get(model);
+    if (!file) return [`round ${round}, which has no model`];
+    const expected = evaluation(decodeSafetensors(file).model);
+    const right =
+      evaluators.has(report.evaluator) && report.count === expected.count && report.loss === expected.loss;
+    return right ? [] : [`round ${round} by ${report.evaluator}: ${report.loss}, not ${expected.loss}`];
+  });
+}
