@@ -28,7 +28,14 @@ export function stateChecks(config: NodeConfig, file: string): Check[] {
   ];
 }
 
-const FILES = ['identity.json', 'coordinator.json', 'members.json', 'approvals.json', 'ledger'];
+const FILES = [
+  'identity.json',
+  'identity.next.json',
+  'coordinator.json',
+  'members.json',
+  'approvals.json',
+  'ledger',
+];
 
 async function folder(state: string): Promise<Finding[]> {
   if (!(await isWritable(state)))
