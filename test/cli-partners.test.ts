@@ -148,7 +148,7 @@ describe('partners, by hand', { timeout: 120_000 }, () => {
   it.skipIf(process.platform === 'win32')(
     'leave nothing that another user could read, nor does the coordinator',
     async () => {
-      const folders = ['coordinator', ...PARTNERS.map((name) => `digits/${name}/state`)];
+      const folders = ['coordinator', 'x', ...PARTNERS.map((name) => `digits/${name}/state`)];
       const open: string[] = [];
       for (const folder of folders) {
         const root = join(programs.folder, folder);

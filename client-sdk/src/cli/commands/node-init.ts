@@ -43,15 +43,16 @@ export const init = command({
     const state = resolve(args.dir, found?.state ?? DEFAULT_STATE);
     const question = `New passphrase for the key of ${invite.name}, 8 characters or more`;
     const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: true });
-    await mkdir(args.dir, { recursive: true });
+    await mkdir(args.dir, { recursive: true, mode: 0o700 });
     const { identity, enrolment, members } = await enrol({
       invite: args.invite,
       folder: state,
       passphrase,
       allowInsecure: args['allow-insecure'],
     });
-    if (!found)
-      await writeFile(file, nodeSkeleton(enrolment.name, enrolment.role, DEFAULT_STATE), { flag: 'wx' });
+    // Who may write it decides what this node does.
+    const forOwner = { flag: 'wx', mode: 0o600 };
+    if (!found) await writeFile(file, nodeSkeleton(enrolment.name, enrolment.role, DEFAULT_STATE), forOwner);
     const own = fingerprint(nodeCrypto, identity.id);
     const coordinator = fingerprint(nodeCrypto, enrolment.key);
     printResult(
