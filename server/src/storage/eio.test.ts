@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openFile } from '../at-rest/reader.ts';
 import { openBlobFolder } from './blobs.ts';
 import type { ResumableSpool } from './ports.ts';
 import { openSpoolFolder } from './spool.ts';
@@ -142,6 +143,12 @@ describe('an update', () => {
       expect(await spool.holds(attempt, member, sha256)).toBe(false);
     },
   );
+});
+
+it.skipIf(process.platform !== 'linux')('the aggregation worker names a disk that fails, too', () => {
+  const file = openFile('/proc/self/mem', null);
+  expect(() => file.read(Buffer.alloc(10), 0)).toThrow(failed);
+  file.close();
 });
 
 describe('a model', () => {
