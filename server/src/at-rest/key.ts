@@ -95,5 +95,5 @@ function keyOf(bytes: Buffer): BlobKey {
 export function fileKey({ secret }: BlobKey, salt: Uint8Array, path: string): KeyObject {
   const name = basename(path).split('.')[0]!;
   const place = HASH.test(name) ? `blob ${name}` : `update ${basename(dirname(path))} ${name}`;
-  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, salt, `tributary file: ${place}`, 32)));
+  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, salt, `tributary/file: ${place}`, 32)));
 }

@@ -24,7 +24,7 @@ async function dataFolder(name: string): Promise<string> {
   await openIdentity(folder);
   database.exec("INSERT INTO tokens (name, role, hash, created) VALUES ('a', 'admin', 'h', 1767225600000)");
   database.close();
-  await mkdir(join(folder, 'blobs'));
+  await mkdir(join(folder, 'blobs'), { mode: 0o700 });
   return folder;
 }
 
