@@ -4,7 +4,7 @@ import type { Wire } from '@tributary/client-sdk/parts';
 import { asTributaryError, TributaryError } from '@tributary/protocol';
 import type { CoordinatorProcess, Running } from './coordinator-process.ts';
 import type { Faults } from './fault-table.ts';
-import type { Life } from './process.ts';
+import { answerOf, type Life } from './process.ts';
 import type { World } from './world.ts';
 
 type Request = Parameters<Wire['send']>[0];
@@ -28,19 +28,6 @@ export function createWire(
   const member = world.everybody[index]!.id;
   const bodies = new Set<Readable>();
   const gone = (): TributaryError => new TributaryError('unavailable', 'The connection broke.');
-
-  /** Who dies meanwhile never answers: the connection is reset. */
-  function reset({ life }: Running): Promise<never> {
-    const broke = new Promise<never>((_, reject) => {
-      const watch = (): void => {
-        if (life.alive) ports.after(born, 500, watch);
-        else reject(gone());
-      };
-      watch();
-    });
-    broke.catch(() => {});
-    return broke;
-  }
 
   async function putBody(
     running: Running,
@@ -105,11 +92,13 @@ export function createWire(
       }
       const most = fault?.what === 'broken-off' ? fault.ms % (body?.length || 64) : Number.POSITIVE_INFINITY;
       const answer = blob ? getBlob : body ? putBody : status;
-      const bytes = await Promise.race([answer(running, request, most), reset(running)]).catch((thrown) => {
-        if (asTributaryError(thrown).code === 'internal') oracle.violation('transfer', String(thrown));
-        signal?.throwIfAborted();
-        throw thrown;
-      });
+      const bytes = await answerOf(timeline, running.life, () => answer(running, request, most)).catch(
+        (thrown) => {
+          if (asTributaryError(thrown).code === 'internal') oracle.violation('transfer', String(thrown));
+          signal?.throwIfAborted();
+          throw thrown;
+        },
+      );
       await ports.pause(born, dice.between(1, 60));
       signal?.throwIfAborted();
       if (fault?.what === 'lost-answer') throw gone();

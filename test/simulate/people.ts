@@ -1,12 +1,12 @@
 /** What people do at any instant: to the run, to partners, to their nodes and to the coordinator's disk. They insist. */
-import { asTributaryError, TributaryError } from '@tributary/protocol';
+import { asTributaryError } from '@tributary/protocol';
 import type { CoordinatorProcess, Running } from './coordinator-process.ts';
 import { type Disk, type Image, putImage, takeImage } from './disk.ts';
 import { describeFault } from './fault-words.ts';
 import type { Fault, Instant, People, Port } from './faults.ts';
 import { nameOf } from './members.ts';
 import type { NodeProcess } from './node-process.ts';
-import type { Life } from './process.ts';
+import { answerOf, type Life } from './process.ts';
 import type { World } from './world.ts';
 
 export interface Population {
@@ -53,16 +53,6 @@ export function createPopulation(list: readonly Fault[], deps: PopulationDeps): 
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => timeline.after(ms, resolve));
 
-  function reset({ life }: Running): Promise<never> {
-    return new Promise((_, reject) => {
-      const watch = (): void => {
-        if (life.alive) timeline.after(100, watch);
-        else reject(new TributaryError('unavailable', 'The connection broke.'));
-      };
-      watch();
-    });
-  }
-
   /** One after the other, each until it is done or there is nothing left to do it to. */
   function insist(ask: (running: Running) => Promise<unknown>, done: () => void = () => {}): Promise<void> {
     turn = turn.then(async () => {
@@ -70,7 +60,7 @@ export function createPopulation(list: readonly Fault[], deps: PopulationDeps): 
         const running = coordinator.current();
         try {
           if (running) {
-            await Promise.race([ask(running), reset(running)]);
+            await answerOf(timeline, running.life, () => ask(running));
             return done();
           }
         } catch (thrown) {

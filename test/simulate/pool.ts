@@ -2,6 +2,9 @@
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { type Outcome, simulate } from './simulation.ts';
 
+/** What a seed leaves behind dies young: fewer, larger collections. Megabytes. */
+const YOUNG_MB = 64;
+
 /** Also in this thread, where only one is asked for. */
 export async function simulateAll(
   seeds: readonly number[],
@@ -19,7 +22,9 @@ export async function simulateAll(
 }
 
 function startWorker(): { worker: Worker; run: (seed: number) => Promise<Outcome> } {
-  const worker = new Worker(new URL(import.meta.url));
+  const worker = new Worker(new URL(import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  });
   const run = (seed: number): Promise<Outcome> =>
     new Promise((resolve, reject) => {
       worker.removeAllListeners();

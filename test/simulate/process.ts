@@ -13,6 +13,26 @@ export interface Life {
   readonly pending: Set<() => void>;
 }
 
+/** How long the other side of a connection does not notice a death: milliseconds, about. */
+const NOTICED_MS = 300;
+
+/** The answer of a process, unless it dies meanwhile: then the connection is reset. */
+export async function answerOf<T>(timeline: Timeline, life: Life, ask: () => Promise<T>): Promise<T> {
+  let off = (): void => {};
+  const broke = new Promise<never>((_, reject) => {
+    const watch = (): void => {
+      if (life.alive) off = timeline.after(NOTICED_MS, watch);
+      else reject(new TributaryError('unavailable', 'The connection broke.'));
+    };
+    watch();
+  });
+  try {
+    return await Promise.race([ask(), broke]);
+  } finally {
+    off();
+  }
+}
+
 export interface Ports {
   /**
    * A call that takes some time. `effect` is what it does to the outside, all at once, or half of it where `torn` is true
