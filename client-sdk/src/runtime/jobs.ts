@@ -112,6 +112,7 @@ export function createJobs({ bulk, trainer, masker, submit }: JobDeps): Jobs {
       const evaluate = async (): Promise<SessionInput> => {
         const weights = await bulk.download({ model }, signal);
         const { count, loss, metrics } = await trainer.evaluate({ plan, weights, signal });
+        crashPoint('node.evaluated');
         return { type: 'evaluated', run, round, model, result: { count, loss, metrics } };
       };
       evaluate().then(submit, (thrown) => {

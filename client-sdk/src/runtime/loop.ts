@@ -99,6 +99,5 @@ export function createLoop(initial: SessionState, deps: LoopDeps, jobs: () => Jo
 
 /** Where tests let the node die around what it says. */
 function crashAround({ type }: ClientMessage, moment: 'sending' | 'sent'): void {
-  if (type !== 'decline' && type !== 'engine' && type !== 'evaluation' && type !== 'progress')
-    crashPoint(`node.${type}.${moment}`);
+  if (type !== 'progress') crashPoint(`node.${type}.${moment}`);
 }

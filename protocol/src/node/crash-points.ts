@@ -16,6 +16,12 @@ export const COMMIT_KINDS = [
   'published',
   'void',
   'ended',
+  'paused',
+  'unpaused',
+  'revoked',
+  'left',
+  'abandonment',
+  'restarted',
   'other',
 ] as const;
 export type CommitKind = (typeof COMMIT_KINDS)[number];
@@ -34,12 +40,22 @@ export const COORDINATOR_CRASH_POINTS = [
   'coordinator.enrol.applied',
   'coordinator.enrol.committed',
   'coordinator.session.touched',
+  'coordinator.instance.committed',
+  'coordinator.token.committed',
+  'coordinator.token-revoked.committed',
+  'coordinator.partner-suspended.committed',
+  'coordinator.partner-resumed.committed',
+  'coordinator.partner-removed.applied',
+  'coordinator.partner-removed.committed',
+  'coordinator.revocation.done',
   'coordinator.run.committed',
   'coordinator.upload.written',
   'coordinator.partial.durable',
   ...COMMIT_KINDS.flatMap(
     (kind) => [`coordinator.${kind}.committing`, `coordinator.${kind}.committed`] as const,
   ),
+  'coordinator.evaluation.committing',
+  'coordinator.evaluation.committed',
   'coordinator.transaction.journalled',
   'coordinator.transaction.compacted',
   'coordinator.transaction.applied',
@@ -50,11 +66,34 @@ export const COORDINATOR_CRASH_POINTS = [
   'coordinator.spool.removed',
 ] as const;
 
+/** Of `tributary-server backup` and `restore`, processes of their own. */
+export const BACKUP_CRASH_POINTS = [
+  'backup.database.copied',
+  'backup.models.copied',
+  'backup.manifest.written',
+  'backup.folder.renamed',
+  'restore.files.copied',
+  'restore.epoch.raised',
+  'restore.folder.renamed',
+] as const;
+
 /** Files of a node's state folder, without `.json`. */
 const NODE_FILES = ['identity', 'coordinator', 'members', 'approvals'] as const;
 export type NodeFile = (typeof NODE_FILES)[number] | 'identity.next';
 const RECORDS = ['started', 'announced', 'vector-sent', 'certified', 'published', 'refused'] as const;
-const SENT = ['instance', 'consent', 'advert', 'shares', 'agree', 'unmask', 'leave', 'abandon'] as const;
+const SENT = [
+  'instance',
+  'engine',
+  'decline',
+  'consent',
+  'advert',
+  'shares',
+  'agree',
+  'unmask',
+  'leave',
+  'abandon',
+  'evaluation',
+] as const;
 
 /** In the order in which a node comes to them. */
 export const NODE_CRASH_POINTS = [
@@ -67,13 +106,14 @@ export const NODE_CRASH_POINTS = [
   ),
   ...SENT.flatMap((type) => [`node.${type}.sending`, `node.${type}.sent`] as const),
   'node.trained',
+  'node.evaluated',
   'node.masked',
   'node.upload.latched',
   'node.upload.acknowledged',
 ] as const;
 
 /** Once in a year, so that `npm run chaos` does not wait for them; tests of their own do. */
-const ROTATION_CRASH_POINTS = [
+export const ROTATION_CRASH_POINTS = [
   'coordinator.rotate.applied',
   'coordinator.rotate.committed',
   'coordinator.rotate.own',
@@ -83,11 +123,16 @@ const ROTATION_CRASH_POINTS = [
 
 export type CrashPoint =
   | (typeof COORDINATOR_CRASH_POINTS)[number]
+  | (typeof BACKUP_CRASH_POINTS)[number]
   | (typeof NODE_CRASH_POINTS)[number]
   | (typeof ROTATION_CRASH_POINTS)[number];
 
 /** All that chaos must hit. */
-export const CRASH_POINTS: readonly CrashPoint[] = [...COORDINATOR_CRASH_POINTS, ...NODE_CRASH_POINTS];
+export const CRASH_POINTS: readonly CrashPoint[] = [
+  ...COORDINATOR_CRASH_POINTS,
+  ...BACKUP_CRASH_POINTS,
+  ...NODE_CRASH_POINTS,
+];
 
 interface Armed {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** What of the protocol runs on Node only. */
 export * from '../crypto/node.ts';
 export {
+  BACKUP_CRASH_POINTS,
   COMMIT_KINDS,
   COORDINATOR_CRASH_POINTS,
   type CommitKind,
@@ -10,4 +11,5 @@ export {
   type FileKind,
   NODE_CRASH_POINTS,
   type NodeFile,
+  ROTATION_CRASH_POINTS,
 } from './crash-points.ts';

@@ -2,6 +2,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import { readKeyFile, requireApart } from '../at-rest/key.ts';
 import { MARKER_FILE, readMarker, requireKey, writeMarker } from '../at-rest/marker.ts';
 import type { AtRest } from '../at-rest/reader.ts';
@@ -44,17 +45,20 @@ export async function restoreBackup(
     'Restore into a new folder, and start the coordinator there: what is in this one may still be needed.',
   );
   const manifest = await readManifest(from);
-  return makeWhole(folder, async (part) => {
+  const report = await makeWhole(folder, async (part) => {
     await mkdir(join(part, 'blobs'), { mode: 0o700 });
     const keys = await keysOf(from, manifest, options);
     for (const file of manifest.files) await restoreFile(file, from, part, keys);
     if (keys.target) await writeMarker(part, keys.target);
+    crashPoint('restore.files.copied');
     const coordinator = await requireIdentity(part, manifest);
     const store = await openSqliteStore(part);
     const models = manifest.files.filter(({ path }) => dirname(path) === 'blobs').length;
     const encrypted = await readMarker(part);
     return { data: folder, coordinator, models, encrypted, ...(await raise(store, now())) };
   });
+  crashPoint('restore.folder.renamed');
+  return report;
 }
 
 interface Keys {
@@ -139,6 +143,7 @@ async function raise(store: SqliteStore, now: number): Promise<Pick<RestoreRepor
     const before = await store.epoch();
     const epoch = Math.max(before + 1, Math.floor(now / 1000));
     await store.raiseEpoch(epoch);
+    crashPoint('restore.epoch.raised');
     const runs = (await store.runs()).map(({ id, status, round }) => ({ id, status, round }));
     return { epoch: { before, now: epoch }, runs };
   } finally {

@@ -7,6 +7,7 @@
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SOFTWARE_VERSION, TributaryError } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import { encryptionOf, isEncrypted, MARKER_FILE } from '../at-rest/marker.ts';
 import { type AtRest, hashOf } from '../at-rest/reader.ts';
 import { readIdentity } from '../registry/identity-file.ts';
@@ -36,12 +37,13 @@ export interface BackupReport {
  */
 export async function writeBackup(folder: string, out: string, keyFile?: string): Promise<BackupReport> {
   await requireEmpty(out, 'Name a folder that is not there yet: each backup is one of its own.');
-  return makeWhole(out, async (part) => {
+  const report = await makeWhole(out, async (part) => {
     const files: BackupFile[] = [];
     const encryption = await encryptionOf(folder, keyFile);
     const database = join(part, DATABASE_FILE);
     const raw = join(part, 'copy.db');
     const { live } = await copyDatabase(folder, raw);
+    crashPoint('backup.database.copied');
     files.push({ path: DATABASE_FILE, ...(await copyPrivate(raw, database)) });
     const { epoch, named } = await look(raw, join(part, 'look'));
     const { id } = await readIdentity(join(folder, IDENTITY_FILE));
@@ -62,14 +64,18 @@ export async function writeBackup(folder: string, out: string, keyFile?: string)
       if (found !== hash) throw broken(`The model ${path} in ${folder} is damaged`, folder);
       files.push({ path, ...copied });
     }
+    crashPoint('backup.models.copied');
     const facts = { software: SOFTWARE_VERSION, coordinator: id, epoch, created: new Date().toISOString() };
     const manifest = `${JSON.stringify(createManifest({ ...facts, files }), null, 1)}\n`;
     await writeFile(join(part, MANIFEST_FILE), manifest, { mode: PRIVATE_FILE, flush: true });
+    crashPoint('backup.manifest.written');
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const { marked: encrypted, key } = encryption;
     const modelsChecked = encrypted === null || key !== null;
     return { out, live, epoch, models: named.length, bytes, encrypted, modelsChecked };
   });
+  crashPoint('backup.folder.renamed');
+  return report;
 }
 
 /** In a copy of its own: opening a database may write to it. */

@@ -1,6 +1,6 @@
 /** Where tests let the coordinator die around a transaction, named by what it carries. */
 import { type CommitKind, crashPoint } from '@tributary/protocol/node';
-import type { Effect } from '../round/index.ts';
+import type { Effect, RoundInput } from '../round/index.ts';
 import type { Commit } from '../storage/ports.ts';
 
 /** By the phase that the transaction enters. */
@@ -13,6 +13,16 @@ const ENTERED: Readonly<Record<string, CommitKind>> = {
   summing: 'summing',
 };
 
+/** By the input that was journalled. */
+const TAKEN: Readonly<Partial<Record<RoundInput['type'], CommitKind>>> = {
+  pause: 'paused',
+  resume: 'unpaused',
+  revoked: 'revoked',
+  leave: 'left',
+  abandon: 'abandonment',
+  restarted: 'restarted',
+};
+
 /** @param moment before or after its transaction */
 export function crashAround(
   commit: Commit,
@@ -21,6 +31,10 @@ export function crashAround(
 ): void {
   const kinds = new Set<CommitKind>();
   if (commit.updates?.length) kinds.add('update');
+  for (const { input } of commit.journal ?? []) {
+    const taken = TAKEN[(input as RoundInput).type];
+    if (taken) kinds.add(taken);
+  }
   for (const effect of effects) {
     if (effect.type === 'publish') kinds.add('published');
     if (effect.type !== 'event') continue;

@@ -6,6 +6,7 @@ import {
   type ServerMessage,
   TributaryError,
 } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import type { RunState } from '../round/index.ts';
 import type { Store } from '../storage/ports.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -82,7 +83,9 @@ export function createEvaluations(
       );
       if (known && canonicalJson(known.report) === canonicalJson(report)) return;
       if (known) throw new TributaryError('conflict', `Round ${round} was evaluated by ${evaluator} before.`);
+      crashPoint('coordinator.evaluation.committing');
       await store.commit({ epoch, evaluations: [{ run: run.state.id, round, report }] });
+      crashPoint('coordinator.evaluation.committed');
       emit(run, clock.now(), 'evaluation', { round, ...report });
     },
   };

@@ -3,6 +3,7 @@
  * weights, and the two together tell what was masked. Signs of a copy are kept as an incident of the partner.
  */
 import { type Instance, TributaryError } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
 import type { Store } from '../storage/ports.ts';
 
@@ -59,7 +60,10 @@ export function createInstances(store: Store, log: Logger, now: () => number = D
         await incident(member, reason);
         throw new TributaryError('identity-cloned', reason);
       }
-      if (known?.id !== instance.id) await store.notePartner(member, { instance });
+      if (known?.id !== instance.id) {
+        await store.notePartner(member, { instance });
+        crashPoint('coordinator.instance.committed');
+      }
       const use = uses.get(member);
       if (use) uses.set(member, { ...use, process: instance.id });
       await compare(member);

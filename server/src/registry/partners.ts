@@ -109,6 +109,7 @@ export function createPartners(deps: PartnersDeps): Partners {
   async function revoke(key: string, why: 'suspended' | 'removed'): Promise<void> {
     const former = (await chains())(key).map(({ rotation }) => rotation.old);
     for (const each of [key, ...former]) await deps.onRevoked?.(each, why);
+    crashPoint('coordinator.revocation.done');
   }
 
   return {
@@ -146,6 +147,7 @@ export function createPartners(deps: PartnersDeps): Partners {
     list,
     async setStatus(name, status) {
       const changed = await store.setPartnerStatus(name, status);
+      crashPoint(`coordinator.partner-${status === 'active' ? 'resumed' : 'suspended'}.committed`);
       const partner = (await list()).find((entry) => entry.name === name);
       if (!partner) throw new TributaryError('not-found', `There is no partner named ${name}.`);
       if (!changed)
@@ -159,6 +161,7 @@ export function createPartners(deps: PartnersDeps): Partners {
     async remove(name) {
       const removed = await store.removePartner(name);
       if (!removed) throw new TributaryError('not-found', `There is no partner named ${name}.`);
+      crashPoint('coordinator.partner-removed.committed');
       if (removed.key !== null) await revoke(removed.key, 'removed');
     },
     members,

@@ -24,6 +24,7 @@ export function createTokens(store: Store, now: () => number = Date.now): Tokens
     async create(name, role) {
       const token = PREFIX + randomBytes(32).toString('base64url');
       await store.addToken({ name, role, hash: hashToken(token), created: now() });
+      crashPoint('coordinator.token.committed');
       return token;
     },
     list: async () => (await store.tokens()).map(({ name, role, created }) => ({ name, role, created })),
@@ -36,6 +37,7 @@ export function createTokens(store: Store, now: () => number = Date.now): Tokens
         });
       if (!token || !(await store.removeToken(name)))
         throw new TributaryError('not-found', `There is no token named ${name}.`);
+      crashPoint('coordinator.token-revoked.committed');
     },
     find: async (token) => (TOKEN.test(token) ? store.tokenByHash(hashToken(token)) : undefined),
   };

@@ -134,6 +134,7 @@ function createStore(db: Kysely<Tables>): SqliteStore {
             .values({ key: row.key })
             .onConflict((on) => on.doNothing())
             .execute();
+        crashPoint('coordinator.partner-removed.applied');
         return row && fromTable.partner(row);
       }),
     ...createRotations(db),
