@@ -1,5 +1,6 @@
 import { ACCESS } from './list/access.ts';
 import { AGGREGATION } from './list/aggregation.ts';
+import { AT_REST } from './list/at-rest.ts';
 import { DURABILITY } from './list/durability.ts';
 import { NODE } from './list/node.ts';
 import { KEYS } from './list/rotation.ts';
@@ -11,6 +12,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...ROUND,
   ...NODE,
   ...DURABILITY,
+  ...AT_REST,
   ...ACCESS,
   ...KEYS,
 ];
