@@ -114,18 +114,15 @@ describe('a coordinator with --encrypt-blobs', () => {
     const other = join(home, 'other.key');
     await makeKeyFile(other);
     const args = ['start', '--data', fleet.folder, '--port', '0'];
-    for (const [variable, reason] of [
-      ['', /are encrypted under key [0-9a-f]{32}.*\n.*--encrypt-blobs KEYFILE/],
-      [other, /The key given is [0-9a-f]{32}/],
-    ] as const) {
-      const env = { ...process.env, TRIBUTARY_ENCRYPT_BLOBS: variable };
-      const { status, stderr } = spawnSync(process.execPath, [BIN, ...args], {
-        encoding: 'utf8',
-        timeout: 20_000,
-        env,
-      });
-      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(reason) });
-    }
+    const { status, stderr } = spawnSync(process.execPath, [BIN, ...args], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      env: { ...process.env, TRIBUTARY_ENCRYPT_BLOBS: other },
+    });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/The key given is [0-9a-f]{32}.*\n.*--encrypt-blobs KEYFILE/),
+    });
   });
 });
 
