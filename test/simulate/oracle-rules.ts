@@ -1,6 +1,6 @@
 /** Rules of the oracle about what is committed. */
 import type { LedgerRecord } from '@tributary/client-sdk';
-import { decodeSafetensors } from '@tributary/protocol';
+import { decodeSafetensors, type Roster } from '@tributary/protocol';
 import type { Commit, RoundInput } from '@tributary/server/parts';
 import type { Disk } from './disk.ts';
 import { evaluation } from './evaluation.ts';
@@ -11,6 +11,25 @@ import type { Setting } from './setting.ts';
 /** Highest epoch in a ledger. */
 export function epochOf(records: readonly LedgerRecord[]): number {
   return records.reduce((most, record) => ('epoch' in record ? Math.max(most, record.epoch) : most), 0);
+}
+
+/** Why the attempt may still be unmasked, as far as this ledger tells; null when enough have said that it never will. */
+export function lackOfCertificate(
+  { nodes }: Setting,
+  { id, announcement, lists, abandoned }: KnownAttempt,
+  records: readonly LedgerRecord[],
+): string | null {
+  const certified = records.find((record) => record.type === 'certified' && record.id === id);
+  if (certified?.type !== 'certified') return 'without a certificate';
+  const members = (JSON.parse(lists.get('roster')!) as Roster).adverts.map(({ advert }) => advert.member);
+  const signers = new Set(certified.signers.filter((signer) => members.includes(signer)));
+  for (const signer of signers)
+    if (!abandoned.has(nodes.findIndex((node) => node.id === signer))) return `${signer} never signed`;
+  // PROTOCOL.md 6.11, with the threshold of 6.2.
+  const c = announcement.aggregation.collusion;
+  const n = members.length;
+  const t = Math.max(3, Math.floor((n + c) / 2) + 1);
+  return signers.size >= n - t + c + 1 ? null : `${signers.size} signatures of ${n - t + c + 1}`;
 }
 
 /** What nobody may do once an operator was told that the run is paused, or cancelled. */
@@ -33,6 +52,8 @@ const PROCESS_ENDED: readonly string[] = ['sits-out', 'unavailable'];
 /** What these inputs take out of sums to come. */
 export function noteWithdrawals(attempts: readonly KnownAttempt[], inputs: readonly RoundInput[]): void {
   for (const [at, input] of inputs.entries()) {
+    // Published before whatever comes behind it.
+    if (input.type === 'summed') return;
     if (input.type === 'revoked' && input.why !== 'rotated') attempts.at(-1)?.withdrawn.add(input.member);
     if (input.type !== 'leave' || PROCESS_ENDED.includes(input.message.code)) continue;
     const attempt = attempts.find(({ id }) => id === input.message.attempt);

@@ -11,7 +11,13 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import type { Commit, RoundInput, RunState } from '@tributary/server/parts';
 import type { Disk } from './disk.ts';
 import type { KnownAttempt } from './known-attempt.ts';
-import { epochOf, forbiddenOf, noteWithdrawals, wrongEvaluations } from './oracle-rules.ts';
+import {
+  epochOf,
+  forbiddenOf,
+  lackOfCertificate,
+  noteWithdrawals,
+  wrongEvaluations,
+} from './oracle-rules.ts';
 import type { Setting } from './setting.ts';
 import { type Masked, verifyRound } from './verify-round.ts';
 
@@ -251,8 +257,8 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
       for (const other of attempts.values()) {
         if (other === attempt || !other.vectors.has(member)) continue;
         if (other.announcement.weights !== attempt.announcement.weights) continue;
-        if (!records.some((r) => r.type === 'certified' && r.id === other.id))
-          violation('one vector', `node ${node}: a second vector on the same weights, without a certificate`);
+        const lack = lackOfCertificate(setting, other, records);
+        if (lack) violation('one vector', `node ${node}: a second vector on the same weights, ${lack}`);
       }
     },
     masked(sha256, bare, members) {

@@ -72,6 +72,19 @@ describe('an attempt that is void after vectors were sent', () => {
     expect(world.state.sittingOut).toEqual([]);
   });
 
+  it('asks again whoever sits out of an attempt that was announced before there were enough signatures', () => {
+    const { world, signed } = voided();
+    for (const input of signed.slice(0, 2)) world.take(input);
+    // Nothing of theirs was acknowledged, so that they are invited: their ledgers know of an upload that broke off.
+    world.open();
+    world.take(signed[2]!);
+    const { id: member } = world.partners[0]!;
+    const message = { type: 'leave' as const, code: 'sits-out' as const, reason: '', convict: [] };
+    world.take({ type: 'leave', member, message: { ...message, attempt: openAttempt(world) } });
+    expect(world.state.sittingOut).toEqual([]);
+    expect(withCertificates(world.state)).toMatchObject({ certificates: [{}] });
+  });
+
   it('tells who was away of the end, until it has signed', () => {
     const { world, signed, attempt } = voided();
     const away = world.partners[4]!.id;

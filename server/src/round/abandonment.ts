@@ -41,7 +41,10 @@ export function receiveAbandonment(
       'bad-signature',
       `The abandonment of attempt ${attempt.slice(0, 12)} is not signed.`,
     );
-  const signed = { ...ended, signatures: { ...ended.signatures, [member]: signature } };
+  const more: VoidAttempt = { ...ended, signatures: { ...ended.signatures, [member]: signature } };
+  const open = 'open' in state.stage ? state.stage.open : null;
+  const signed =
+    open && isCertified(more) && !isCertified(ended) ? { ...more, certifiedIn: open.secagg.attempt } : more;
   const voided = state.voided!.map((other) => (other === ended ? signed : other));
   // Whose upload was under way has said so only by sitting out: with each signature it is asked again.
   const sittingOut = isCertified(signed) ? [] : state.sittingOut;
@@ -50,6 +53,11 @@ export function receiveAbandonment(
 
 function isCertified({ signatures, quorum }: VoidAttempt): boolean {
   return Object.keys(signatures).length >= quorum;
+}
+
+/** Who sits out of this attempt is asked again: a certificate that its announcement had not came since. */
+export function isCertifiedSince({ voided = [] }: RunState, { secagg }: OpenAttempt): boolean {
+  return voided.some(({ certifiedIn }) => certifiedIn === secagg.attempt);
 }
 
 /** Members whose vector may still count for something: they would refuse to send another. */

@@ -1,6 +1,7 @@
 /** Members' messages in an open attempt. */
 import { type ErrorCode, TributaryError } from '@tributary/protocol';
 import * as secagg from '@tributary/protocol/secagg';
+import { isCertifiedSince } from './abandonment.ts';
 import { phaseEvent, send } from './effects.ts';
 import type { Effect, MemberInput, RoundContext, Step } from './io.ts';
 import { cohortOf, survivorsOf } from './lists.ts';
@@ -83,7 +84,8 @@ function leave(state: RunState, open: OpenAttempt, input: Extract<MemberInput, {
   const accusations = { ...open.accusations };
   for (const dealer of convicted(state, open, input))
     accusations[dealer] = [...new Set([...(accusations[dealer] ?? []), member])];
-  const sittingOut = code === 'sits-out' ? [...new Set([...state.sittingOut, member])] : state.sittingOut;
+  const rests = code === 'sits-out' && !isCertifiedSince(state, open);
+  const sittingOut = rests ? [...new Set([...state.sittingOut, member])] : state.sittingOut;
   const departures = { ...open.departures, [open.names[member] ?? member]: code };
   const declines = DECLINES.has(code);
   const answers = declines

@@ -12,7 +12,7 @@ import type { ErrorCode, Plan, RunStatus } from '@tributary/protocol';
 import type { ServerAttempt } from '@tributary/protocol/secagg';
 
 /** Raised when a replay of old entries could differ. */
-export const MACHINE_VERSION = 4;
+export const MACHINE_VERSION = 5;
 
 export interface Head {
   /** Rounds published. */
@@ -54,6 +54,8 @@ export interface VoidAttempt {
   readonly quorum: number;
   /** By member. */
   readonly signatures: Readonly<Record<string, string>>;
+  /** The attempt that was open when there were enough: it was announced without the certificate. */
+  readonly certifiedIn?: string;
 }
 
 export type Stage =
