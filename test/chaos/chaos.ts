@@ -2,6 +2,7 @@
 import type { Arsenal } from './arsenal.ts';
 import { createArsenal } from './arsenal.ts';
 import { buildHouse, type House } from './house.ts';
+import { meddle } from './meddle.ts';
 import { createOperator, type Operator } from './operator.ts';
 import type { ChaosOptions } from './options.ts';
 import { createOracle, type Oracle } from './oracle.ts';
@@ -13,6 +14,8 @@ import { torment } from './torment.ts';
 
 /** Once nothing is killed any more, the last run ends within: milliseconds. */
 const PEACE_MS = 120_000;
+/** From so many kills on, every crash point can be hit. */
+const MANY = 150;
 /** Of all kills, at most this share is for setting up. */
 const SET_UP_SHARE = 0.3;
 
@@ -24,7 +27,7 @@ export interface Chaos extends ChaosOptions {
 export async function runChaos(chaos: Chaos): Promise<Report> {
   const began = Date.now();
   const dice = createDice(chaos.seed);
-  const arsenal = createArsenal(dice);
+  const arsenal = createArsenal(dice, chaos.kills >= MANY);
   const tally = createTally(dice);
   const enough = () =>
     tally.kills() >= chaos.kills || tally.violations.length > 0 || Date.now() - began > chaos.seconds * 1000;
@@ -45,7 +48,8 @@ export async function runChaos(chaos: Chaos): Promise<Report> {
     const timer = setInterval(line, 250);
     let peace: NodeJS.Timeout | undefined;
     try {
-      const tormented = torment(house, dice, tally, enough).then(() => {
+      const meddling = meddle({ house, operator, records, dice, tally, folder: chaos.folder, enough });
+      const tormented = Promise.all([torment(house, dice, tally, operator, enough), meddling]).then(() => {
         peace = setTimeout(() => tally.violation('The last run did not end in peace.'), PEACE_MS);
       });
       await Promise.all([operator.work(enough), tormented]);
@@ -98,19 +102,24 @@ function report(
   return {
     seed,
     seconds: Math.round((Date.now() - began) / 1000),
-    kills: { all: tally.kills(), coordinator: tally.coordinator, nodes: tally.nodes },
+    kills: { all: tally.kills(), coordinator: tally.coordinator, nodes: tally.nodes, tools: tally.tools },
     crashPoints: {
       hit: arsenal.hit.size,
       all: arsenal.hit.size + arsenal.missing.length,
+      points: [...arsenal.hit].sort(),
       missing: arsenal.missing,
     },
     faults: tally.faults,
+    deeds: tally.deeds,
     runs: { started: operator?.runs.size ?? 0, givenUp: operator?.stuck ?? 0 },
     rounds: oracle?.tallies.published ?? 0,
+    evaluations: oracle?.tallies.evaluations ?? 0,
     attempts: { announced: attempts.length, void: void_ },
     updates: {
       acknowledged: sum(({ acknowledged }) => acknowledged.size),
-      withdrawn: sum(({ acknowledged, left }) => [...acknowledged].filter((node) => left.has(node)).length),
+      withdrawn: sum(
+        ({ acknowledged, withdrawn }) => [...acknowledged].filter((node) => withdrawn.has(node)).length,
+      ),
       lost: oracle?.tallies.lost ?? 0,
       countedTwice: oracle?.tallies.twice ?? 0,
     },

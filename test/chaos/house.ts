@@ -18,14 +18,30 @@ import type { Tally } from './tally.ts';
 const NODE = fileURLToPath(new URL('./node.js', import.meta.url));
 /** Nobody waits for anything longer: milliseconds. */
 const READY_MS = 60_000;
+/** Holds public data, and evaluates in the clear. */
+const REFEREE = 'referee';
+/** After it is resumed: milliseconds. */
+const EXCUSED_MS = 5000;
+const TOOL_TRIES = 20;
 const RENEW = '--new-admin-token';
 
 export interface House {
   readonly coordinator: Part;
   readonly nodes: readonly Part[];
   readonly proxies: readonly FaultProxy[];
-  /** By node. */
+  /** Where the coordinator's data are now. */
+  readonly data: string;
+  /** From the next start on. */
+  move(data: string): void;
+  /** One of these tools, again and again until it is done, however often it is killed. @param again before each try */
+  tool(side: 'backup' | 'restore', args: readonly string[], again: () => void): Promise<void>;
+  /** This partner may end by itself, as it is suspended. */
+  excuse(name: string): void;
+  /** No longer, after a while. */
+  expect(name: string): void;
+  /** By node, without the evaluator. */
   readonly folders: ReadonlyMap<string, string>;
+  readonly url: string;
   api(): ApiClient;
   /** Whether every node has a session. */
   whole(): boolean;
@@ -59,8 +75,9 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
   const up = new Set<string>();
   /** Nodes that have a session now. */
   const connected = new Set<string>();
+  const excused = new Set<string>();
   const arm = (side: 'coordinator' | 'node', name: string) => {
-    const ready = side === 'node' ? up.has(name) : up.size > options.nodes;
+    const ready = side === 'node' ? up.has(name) : up.size > options.nodes + 1;
     const most = ready ? options.kills : options.setUpKills;
     if (tally.kills() < most && !(ready && side === 'node' && (tally.sated() || tally.thinned(name))))
       return arsenal.arm(side, ready ? 'running' : 'setting-up', name);
@@ -68,12 +85,15 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
   };
   const hooks = (side: 'coordinator' | 'node', name: string) => ({
     arm: () => arm(side, name),
-    died(how: 'at a crash point' | 'at random', armed: string | undefined) {
+    died(how: 'at a crash point' | 'at random', point: string | undefined) {
       connected.delete(name);
-      if (armed) arsenal.note(armed);
+      if (point) arsenal.note(name, point);
       tally.killed(side, how, name);
     },
-    fault: (text: string) => tally.violation(text),
+    fault: (text: string) => {
+      connected.delete(name);
+      if (!excused.has(name)) tally.violation(text);
+    },
     pause: () => dice.between(0, 400),
     line: (line: string) => heard(name, line),
   });
@@ -91,7 +111,7 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     if (words.at(-1) === RENEW) words.pop();
   }
 
-  const data = join(folder, 'coordinator');
+  let data = join(folder, 'coordinator');
   const words = [SERVER, 'start', '--data', data, '--port', String(port), '--json', '--log-level', 'info'];
   const log = join(logs, 'coordinator.log');
   const coordinator = createPart('coordinator', words, log, hooks('coordinator', 'coordinator'));
@@ -110,6 +130,24 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     }
   }
 
+  async function tool(side: 'backup' | 'restore', args: readonly string[], again: () => void): Promise<void> {
+    for (let tries = 0; tries < TOOL_TRIES; tries++) {
+      again();
+      const armed = tally.kills() < options.kills ? arsenal.arm(side, 'running', side) : undefined;
+      const life = await launch(side, [SERVER, side, ...args], armed, log).ended;
+      arsenal.disarm(side);
+      if (life.code === 0) return;
+      if (life.point) {
+        arsenal.note(side, life.point);
+        tally.killed('tool', 'at a crash point', side);
+      } else if (!/already-running|unavailable/.test(life.words)) {
+        throw new Error(`${side} ${args.join(' ')}: ${life.words}`);
+      }
+      await sleep(200);
+    }
+    throw new Error(`${side} ${args.join(' ')} never came to its end.`);
+  }
+
   options.phase('setting up');
   coordinator.start();
   for (const end = Date.now() + READY_MS; token === ''; await sleep(20)) {
@@ -119,18 +157,21 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     words.push(RENEW);
     coordinator.kill();
   }
-  const names = Array.from({ length: options.nodes }, (_, i) => `partner-${i + 1}`);
-  const folders = new Map(names.map((name) => [name, join(folder, name)]));
+  const partners = Array.from({ length: options.nodes }, (_, i) => `partner-${i + 1}`);
+  const names = [...partners, REFEREE];
+  const homes = new Map(names.map((name) => [name, join(folder, name)]));
   const nodes: Part[] = [];
   const proxies: FaultProxy[] = [];
-  for (const [name, home] of folders) {
+  for (const [name, home] of homes) {
     mkdirSync(home);
     writeFileSync(join(home, 'node.yaml'), nodeFile(name));
     const proxy = await startFaultProxy({ to: { host: '127.0.0.1', port } });
     proxies.push(proxy);
-    const { invite } = await persist(`inviting ${name}`, (people) => people.invite({ name }));
+    const { invite } = await persist(`inviting ${name}`, (people) =>
+      people.invite({ name, role: roleOf(name) }),
+    );
     const reached = { ...decodeInvite(invite), url: `http://127.0.0.1:${proxy.port}` };
-    const args = [NODE, home, encodeInvite(reached), names.join(',')];
+    const args = [NODE, home, encodeInvite(reached), name === REFEREE ? '' : partners.join(',')];
     const node = createPart(name, args, join(logs, `${name}.log`), hooks('node', name));
     nodes.push(node);
     node.start();
@@ -141,7 +182,18 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     coordinator,
     nodes,
     proxies,
-    folders,
+    folders: new Map([...homes].filter(([name]) => name !== REFEREE)),
+    get data() {
+      return data;
+    },
+    move(to) {
+      words[words.indexOf(data)] = to;
+      data = to;
+    },
+    tool,
+    excuse: (name) => void excused.add(name),
+    expect: (name) => void setTimeout(() => excused.delete(name), EXCUSED_MS).unref(),
+    url,
     api,
     whole: () => connected.size === nodes.length,
     persist,
@@ -157,9 +209,11 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
   };
 }
 
+const roleOf = (name: string) => (name === REFEREE ? ('evaluator' as const) : ('partner' as const));
+
 /** The trainer is put in by node.ts; a node without data names one. */
 function nodeFile(name: string): string {
-  const policy = '{ plans: ask, minRoster: 4, minSum: 3 }';
+  const policy = name === REFEREE ? '{}' : '{ plans: ask, minRoster: 4, minSum: 3 }';
   return `name: ${name}\nstate: state\ntrainer: { command: [none] }\npolicy: ${policy}\n`;
 }
 

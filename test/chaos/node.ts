@@ -103,6 +103,7 @@ async function join_(invite: string, names: readonly string[]): Promise<Identity
   const enrolled = await loadEnrolment(state).catch(() => null);
   if (!enrolled) await persist(() => enrol({ invite, folder: state, passphrase: PASSPHRASE }));
   const identity = await loadIdentity(state, PASSPHRASE);
+  // An evaluator is given no names: it is in no sum.
   while ((await loadPinned(state)).length < names.length - 1) {
     for (const { name, key, status } of await persist(() => listMembers({ folder: state, identity })))
       if (names.includes(name) && status !== 'self') await acceptMember(state, name, { key });
@@ -114,7 +115,7 @@ async function join_(invite: string, names: readonly string[]): Promise<Identity
 async function main(): Promise<void> {
   process.channel?.ref();
   mkdirSync(join(folder, 'vectors'), { recursive: true });
-  const identity = await join_(invite, names.split(','));
+  const identity = await join_(invite, names === '' ? [] : names.split(','));
   const config = await loadNodeConfig(join(folder, 'node.yaml'));
   const prepare = (client: FederatedClient) => writeDown(client, identity);
   await startNode({ config, passphrase: PASSPHRASE, trainer, prepare });

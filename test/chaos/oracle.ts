@@ -15,6 +15,8 @@ export interface Tallies {
   equal: number;
   lost: number;
   twice: number;
+  /** Reports of evaluators. */
+  evaluations: number;
 }
 
 export interface Oracle {
@@ -27,6 +29,8 @@ export interface Oracle {
 
 interface Seen {
   readonly records: RoundRecord[];
+  /** Reports of evaluators, by round, as text. */
+  evaluated: string[][];
   verified: number;
 }
 
@@ -36,7 +40,7 @@ export function createOracle(
   tally: Tally,
 ): Oracle {
   const { violation } = tally;
-  const tallies: Tallies = { published: 0, equal: 0, lost: 0, twice: 0 };
+  const tallies: Tallies = { published: 0, equal: 0, lost: 0, twice: 0, evaluations: 0 };
   const seen = new Map<string, Seen>();
   /** `node/weights` to the round in which its update on them was counted. */
   const counted = new Map<string, string>();
@@ -91,8 +95,14 @@ export function createOracle(
     tallies,
     async look(detail, initialModel) {
       const { id, history } = detail;
-      const known = seen.get(id) ?? { records: [], verified: 0 };
+      const known = seen.get(id) ?? { records: [], evaluated: [], verified: 0 };
       seen.set(id, known);
+      const evaluated = [detail.initialEvaluations, ...history.map(({ evaluations }) => evaluations)];
+      for (const [round, reports] of known.evaluated.entries())
+        for (const text of reports)
+          if (!evaluated[round]?.some((report) => JSON.stringify(report) === text))
+            violation(`an evaluation of round ${round} of ${id} is gone: ${text}`);
+      known.evaluated = evaluated.map((reports) => reports.map((report) => JSON.stringify(report)));
       for (const [i, before] of known.records.entries())
         if (sameRecord(before) !== sameRecord(history[i]))
           violation(`round ${before.round} of ${id} was shown otherwise before, or is gone`);
@@ -115,6 +125,7 @@ export function createOracle(
       }
     },
     finish(runs) {
+      for (const { evaluated } of seen.values()) tallies.evaluations += evaluated.flat().length;
       records.read();
       const published = new Map<string, RoundRecord>();
       for (const { id, history } of runs)
@@ -126,7 +137,7 @@ export function createOracle(
         const record = published.get(attempt.id);
         if (!record) continue;
         for (const node of attempt.acknowledged)
-          if (!record.participants.includes(node) && !attempt.left.has(node)) {
+          if (!record.participants.includes(node) && !attempt.withdrawn.has(node)) {
             tallies.lost++;
             violation(
               `round ${record.round} of ${attempt.run} was published without ${node}, whose update was acknowledged`,
@@ -143,7 +154,7 @@ export function createOracle(
   };
 }
 
-/** Evaluations come later. */
+/** Evaluations come later, and are compared by themselves. */
 function sameRecord(record: RoundRecord | undefined): string {
   return JSON.stringify(record && { ...record, evaluations: [] });
 }

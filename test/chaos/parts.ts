@@ -7,11 +7,11 @@ import { LEASH } from '../demo/programs.ts';
 const KEPT_LINES = 8;
 
 export interface Hooks {
-  /** Where the next process is to die. */
+  /** Where the next process is to die: TRIBUTARY_CRASH_AT. */
   arm(): string | undefined;
   /** It died where it was armed, or by `kill`. */
-  died(how: 'at a crash point' | 'at random', armed: string | undefined): void;
-  /** It ended in a way that nobody had asked for. */
+  died(how: 'at a crash point' | 'at random', point: string | undefined): void;
+  /** It ended by itself. */
   fault(text: string): void;
   line?(line: string): void;
   /** Milliseconds until it is started again. */
@@ -25,10 +25,22 @@ export interface Part {
   start(): void;
   /** SIGKILL; nothing happens while it is down. */
   kill(): void;
+  /** SIGKILL, and it stays away until `release`. */
+  hold(): Promise<void>;
+  release(): void;
   /** SIGSTOP, and SIGCONT after so long, by a process that does not depend on this one. */
   freeze(seconds: number): void;
   /** For good, by this signal. */
   stop(signal: NodeJS.Signals): Promise<void>;
+}
+
+export interface End {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Its last lines. */
+  readonly words: string;
+  /** Where it killed itself. */
+  readonly point: string | undefined;
 }
 
 const living = new Set<ChildProcess>();
@@ -42,7 +54,7 @@ export function launch(
   armed: string | undefined,
   log: string,
   line: (text: string) => void = () => {},
-): { child: ChildProcess; ended: Promise<{ code: number | null; signal: string | null; words: string }> } {
+): { child: ChildProcess; ended: Promise<End> } {
   const kept: string[] = [];
   const env = Object.entries(process.env).filter(([key]) => !/^(TRIBUTARY_|VITEST|NODE_)/.test(key));
   const child = spawn(process.execPath, ['--import', LEASH, ...args], {
@@ -59,12 +71,13 @@ export function launch(
       if (kept.length > KEPT_LINES) kept.shift();
       if (stream === child.stdout) line(text);
     });
-  const ended = new Promise<{ code: number | null; signal: string | null; words: string }>((resolve) => {
+  const ended = new Promise<End>((resolve) => {
     child.once('error', (error) => kept.push(error.message));
     child.once('close', (code, signal) => {
       living.delete(child);
       file.end(`--- ${new Date().toISOString()} ${name} ${child.pid} ended ${code ?? signal}\n`);
-      resolve({ code, signal, words: kept.join('\n') });
+      const point = signal === 'SIGKILL' ? /^crash point (\S+)$/m.exec(kept.join('\n'))?.[1] : undefined;
+      resolve({ code, signal, words: kept.join('\n'), point });
     });
   });
   return { child, ended };
@@ -76,6 +89,7 @@ export function createPart(name: string, args: readonly string[], log: string, h
   let since = 0;
   let killed = false;
   let stopping = false;
+  let held = false;
   let timer: NodeJS.Timeout | undefined;
 
   function start(): void {
@@ -84,14 +98,14 @@ export function createPart(name: string, args: readonly string[], log: string, h
     since = Date.now();
     const life = launch(name, args, armed, log, hooks.line);
     child = life.child;
-    ended = life.ended.then(({ code, signal, words }) => {
+    ended = life.ended.then(({ code, signal, words, point }) => {
       child = null;
       since = 0;
       if (stopping) return;
-      if (killed) hooks.died('at random', undefined);
-      else if (signal === 'SIGKILL' && armed) hooks.died('at a crash point', armed);
+      if (point) hooks.died('at a crash point', point);
+      else if (killed) hooks.died('at random', undefined);
       else hooks.fault(`${name} ended by itself (${code ?? signal}): ${words}`);
-      timer = setTimeout(start, hooks.pause());
+      if (!held) timer = setTimeout(start, hooks.pause());
     });
   }
 
@@ -105,6 +119,16 @@ export function createPart(name: string, args: readonly string[], log: string, h
       if (!child) return;
       killed = true;
       child.kill('SIGKILL');
+    },
+    async hold() {
+      held = true;
+      clearTimeout(timer);
+      this.kill();
+      await ended;
+    },
+    release() {
+      held = false;
+      if (!stopping) start();
     },
     freeze(seconds) {
       if (!child) return;

@@ -2,6 +2,9 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { followNodeLog, type NodeEvent, vectorPath } from './log.ts';
 
+/** What a node leaves with when it was killed or stopped: its vector stands (PROTOCOL.md 6.6). */
+const PROCESS_ENDED: ReadonlySet<string> = new Set(['sits-out', 'unavailable']);
+
 export interface AttemptRecord {
   readonly id: string;
   readonly run: string;
@@ -13,8 +16,8 @@ export interface AttemptRecord {
   readonly sent: Set<string>;
   /** Nodes that were told that their update is durable. */
   readonly acknowledged: Set<string>;
-  /** Nodes that left it themselves. */
-  readonly left: Set<string>;
+  /** Nodes that took their vector back, or were suspended meanwhile. One whose process ended takes nothing back. */
+  readonly withdrawn: Set<string>;
   /** Why the coordinator gave it up. */
   void: string | null;
 }
@@ -31,6 +34,8 @@ export interface Records {
   readonly attempts: ReadonlyMap<string, AttemptRecord>;
   /** Rounds that nodes were told of. */
   readonly claims: readonly Claim[];
+  /** The node was suspended: what it has in attempts that are open may not count. */
+  revoked(node: string, open: { readonly run: string; readonly round: number }): void;
   /** Reads what is new. */
   read(): void;
   /** Null where the node wrote none. */
@@ -54,7 +59,7 @@ export function createRecords(
     if (twin)
       violation(`two announcements of attempt ${attempt} of round ${round} in ${run}: ${id}, ${twin.id}`);
     if (attempts.has(id)) return;
-    const sets = { sent: new Set<string>(), acknowledged: new Set<string>(), left: new Set<string>() };
+    const sets = { sent: new Set<string>(), acknowledged: new Set<string>(), withdrawn: new Set<string>() };
     attempts.set(id, { id, run, round, attempt, vectors: new Map(), ...sets, void: null });
   }
 
@@ -77,7 +82,7 @@ export function createRecords(
         record.acknowledged.add(node);
         return;
       case 'left':
-        record.left.add(node);
+        if (!PROCESS_ENDED.has(event.code)) record.withdrawn.add(node);
         return;
       case 'abandoned':
         record.void ??= event.code;
@@ -90,6 +95,11 @@ export function createRecords(
   return {
     attempts,
     claims,
+    revoked(node, { run, round }) {
+      this.read();
+      for (const attempt of attempts.values())
+        if (attempt.run === run && attempt.round >= round) attempt.withdrawn.add(node);
+    },
     read() {
       for (const [node, next] of follow) for (const event of next()) take(node, event);
     },

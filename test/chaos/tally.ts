@@ -11,10 +11,15 @@ export interface Kills {
 export interface Tally {
   readonly coordinator: Readonly<Kills>;
   readonly nodes: Readonly<Kills>;
+  /** `backup` and `restore`. */
+  readonly tools: Readonly<Kills>;
   readonly faults: Readonly<Record<string, number>>;
+  /** What the operator did meanwhile. */
+  readonly deeds: Readonly<Record<string, number>>;
   readonly violations: readonly string[];
-  killed(side: 'coordinator' | 'node', how: 'at a crash point' | 'at random', name: string): void;
+  killed(side: 'coordinator' | 'node' | 'tool', how: 'at a crash point' | 'at random', name: string): void;
   fault(kind: string): void;
+  deed(kind: string): void;
   violation(text: string): void;
   kills(): number;
   /** Enough for now: the round is to be published first, or to have had its time. */
@@ -24,6 +29,20 @@ export interface Tally {
   /** A round was published: it starts anew. */
   published(): void;
 }
+
+/** All are in the mix: one that never struck is told as 0. */
+const FAULTS = [
+  'node frozen',
+  'coordinator frozen',
+  'cut',
+  'reset',
+  'latency',
+  'throttle',
+  'blackhole',
+  'partition',
+  'slow, then reset',
+  'uploads torn',
+];
 
 /** Kills between two published rounds, and how long they may hold one up: milliseconds. */
 const PER_ROUND = 8;
@@ -35,12 +54,14 @@ const RECKLESS = 0.15;
 
 export function createTally(dice: Dice): Tally {
   const sides = { coordinator: { points: 0, random: 0 }, node: { points: 0, random: 0 } };
-  const faults: Record<string, number> = {};
+  const tools = { points: 0, random: 0 };
+  const deeds: Record<string, number> = {};
+  const faults: Record<string, number> = Object.fromEntries(FAULTS.map((kind) => [kind, 0]));
   const violations: string[] = [];
   let round = { kills: 0, since: Date.now(), nodes: new Set<string>(), reckless: false };
   const kills = (): number => {
     const { coordinator, node } = sides;
-    return coordinator.points + coordinator.random + node.points + node.random;
+    return [coordinator, node, tools].reduce((sum, { points, random }) => sum + points + random, 0);
   };
   const published = (): void => {
     round = { kills: kills(), since: Date.now(), nodes: new Set(), reckless: dice.chance(RECKLESS) };
@@ -48,14 +69,20 @@ export function createTally(dice: Dice): Tally {
   return {
     coordinator: sides.coordinator,
     nodes: sides.node,
+    tools,
     faults,
+    deeds,
     violations,
     killed(side, how, name) {
       if (side === 'node') round.nodes.add(name);
-      sides[side][how === 'at random' ? 'random' : 'points']++;
+      const kills = side === 'tool' ? tools : sides[side];
+      kills[how === 'at random' ? 'random' : 'points']++;
     },
     fault(kind) {
       faults[kind] = (faults[kind] ?? 0) + 1;
+    },
+    deed(kind) {
+      deeds[kind] = (deeds[kind] ?? 0) + 1;
     },
     violation(text) {
       if (!violations.includes(text)) violations.push(text);

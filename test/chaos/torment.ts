@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultProxy } from '../support/faults.ts';
 import type { House } from './house.ts';
+import type { Operator } from './operator.ts';
 import type { Part } from './parts.ts';
 import { PATIENCE } from './plan.ts';
 import type { Dice } from './random.ts';
@@ -9,12 +10,20 @@ import type { Tally } from './tally.ts';
 
 /** Milliseconds between two faults: rounds are to be caught in every phase, and to be published nevertheless. */
 const PAUSE = [100, 800] as const;
+/** An upload comes within, or the fault is given up. */
+const TEAR_MS = 10_000;
 const YOUNG_MS = 5000;
 /** Of the faults, this share strikes while somebody is on the way back from the one before. */
 const HURRY = 0.1;
 
 /** Goes on until `enough` says so. */
-export async function torment(house: House, dice: Dice, tally: Tally, enough: () => boolean): Promise<void> {
+export async function torment(
+  house: House,
+  dice: Dice,
+  tally: Tally,
+  operator: Pick<Operator, 'latest'>,
+  enough: () => boolean,
+): Promise<void> {
   const { coordinator, nodes, proxies } = house;
   const faults: readonly (readonly [weight: number, act: () => void])[] = [
     [3, () => killOne(coordinator)],
@@ -28,6 +37,7 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
     [0.5, () => network('cut', (proxy) => proxy.cut())],
     [1, breakTransfers],
     [0.5, partition],
+    [0.8, () => void tear()],
     [0.5, () => network('reset', (proxy) => proxy.reset())],
     [0.5, () => disturb('latency', { latencyMs: dice.between(50, 400) })],
     [0.5, () => disturb('throttle', { bytesPerSecond: dice.between(50_000, 500_000) })],
@@ -74,6 +84,22 @@ export async function torment(house: House, dice: Dice, tally: Tally, enough: ()
       proxy.set({ bytesPerSecond });
       setTimeout(() => mend(proxy), wait).unref();
     }
+  }
+
+  /** Half of the uploads break off in the middle, and in half of the cases nothing more comes from there until the attempt is void. */
+  async function tear(): Promise<void> {
+    tally.fault('uploads torn');
+    const half = proxies.filter((_, i) => i % 2 === 1);
+    for (const proxy of half) proxy.set({ bytesPerSecond: 80_000 });
+    const end = Date.now() + TEAR_MS;
+    while (operator.latest?.current?.phase !== 'upload' && Date.now() < end && !enough()) await sleep(50);
+    await sleep(dice.between(500, 2000));
+    for (const proxy of half) proxy.reset();
+    if (dice.chance(0.5)) {
+      for (const proxy of half) proxy.set({ blackhole: true });
+      await sleep(1000 * (PATIENCE + dice.between(0.5, 2)));
+    }
+    for (const proxy of half) mend(proxy);
   }
 
   /** For a while, and longer than patience now and then. */

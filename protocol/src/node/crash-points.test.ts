@@ -21,6 +21,8 @@ describe('A crash point', () => {
     expect(run('coordinator.recovered')).toMatchObject({ signal: 'SIGKILL', out: '' });
     expect(run('coordinator.recovered:2')).toMatchObject({ signal: 'SIGKILL', out: '1' });
     expect(run('coordinator.resumed')).toMatchObject({ signal: null, out: '1\n2' });
+    const either = run('coordinator.resumed,coordinator.recovered:2');
+    expect(either).toEqual({ signal: 'SIGKILL', out: '1', err: 'crash point coordinator.recovered\n' });
   });
 
   it('that does not exist is refused at once: a test that crashes nothing would pass', () => {

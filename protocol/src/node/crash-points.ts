@@ -2,6 +2,7 @@
  * Named instants around everything that is made durable, at which a test lets a process die as by `kill -9`
  * (`npm run chaos`). Without the variable TRIBUTARY_CRASH_AT each is a test of one boolean.
  */
+import { writeSync } from 'node:fs';
 import { TributaryError } from '../errors.ts';
 
 /** What one transaction of the coordinator carries; `other` for the rest: consents, adverts, signatures, shares. */
@@ -140,11 +141,15 @@ interface Armed {
   left: number;
 }
 
-const armed = arm(process.env.TRIBUTARY_CRASH_AT);
+const armed = armAll(process.env.TRIBUTARY_CRASH_AT);
+
+/** @param text with commas between them: it dies at the first that it comes to */
+function armAll(text: string | undefined): readonly Armed[] | null {
+  return text ? text.split(',').map(arm) : null;
+}
 
 /** @param text `name`, or `name:k` for the k-th passage of it in one thread. @throws malformed */
-function arm(text: string | undefined): Armed | null {
-  if (!text) return null;
+function arm(text: string): Armed {
   const [name = '', passage = '1'] = text.split(':');
   const left = Number(passage);
   const known: readonly string[] = [...CRASH_POINTS, ...ROTATION_CRASH_POINTS];
@@ -161,6 +166,13 @@ function arm(text: string | undefined): Armed | null {
 
 /** Here the process dies, if a test said so. */
 export function crashPoint(name: CrashPoint): void {
-  if (armed === null || armed.name !== name || --armed.left > 0) return;
+  if (armed === null) return;
+  const here = armed.find((point) => point.name === name);
+  if (!here || --here.left > 0) return;
+  try {
+    writeSync(2, `crash point ${name}\n`);
+  } catch {
+    // It dies all the same.
+  }
   process.kill(process.pid, 'SIGKILL');
 }
