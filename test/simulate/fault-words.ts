@@ -19,6 +19,8 @@ export function describeFault(fault: Fault): string {
       return `the run is cancelled ${after(fault.when)}`;
     case 'suspend':
       return `node ${fault.node} is suspended ${after(fault.when)}, for ${fault.ms} ms`;
+    case 'reject':
+      return `the owner of node ${fault.node} rejects the plan ${after(fault.when)}, for ${fault.ms} ms`;
     case 'stop':
       return `the owner of node ${fault.node} stops it ${after(fault.when)}, for ${fault.ms} ms`;
     case 'restore':

@@ -105,6 +105,8 @@ export type People =
   | { kind: 'pause'; when: Instant; ms: number }
   | { kind: 'cancel'; when: Instant }
   | { kind: 'suspend'; node: number; when: Instant; ms: number }
+  /** A node's owner rejects the plan that it had approved. */
+  | { kind: 'reject'; node: number; when: Instant; ms: number }
   /** A node's owner stops it. */
   | { kind: 'stop'; node: number; when: Instant; ms: number }
   /** A backup of `taken` takes the coordinator's place, in a higher epoch. */
@@ -189,6 +191,7 @@ function drawPeople(dice: Dice, nodes: number, partners: number): People[] {
     if (roll < 0.25) return [{ kind: 'pause', when: instant(), ms: ms() }];
     if (roll < 0.3) return [{ kind: 'cancel', when: instant() }];
     if (roll < 0.55) return [{ kind: 'suspend', node: dice.below(nodes), when: instant(), ms: ms() }];
+    if (roll < 0.63) return [{ kind: 'reject', node: dice.below(partners), when: instant(), ms: ms() }];
     if (roll < 0.75) return [{ kind: 'stop', node: dice.below(partners), when: instant(), ms: ms() }];
     const taken: Instant = { port: 'store.commit', nth: 2 + dice.below(40) };
     // Half of them lose little or nothing.

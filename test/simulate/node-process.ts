@@ -34,6 +34,8 @@ export interface NodeProcess {
   stop(): void;
   /** As its owner stops it: it leaves what is under way. @returns whether it did; the caller stops it then */
   leave(): Promise<boolean>;
+  /** Its owner approves the plan, or no longer. */
+  decide(approved: boolean): void;
   down(session: Session, message: ServerMessage): void;
   lost(session: Session): void;
   /** What a new life would find. */
@@ -61,6 +63,8 @@ export function createNodeProcess(
   let disconnected: () => void = () => {};
   let wire: NodeWire | null = null;
   let leave: (() => Promise<void>) | null = null;
+  let approved = true;
+  let decided: () => void = () => {};
   let epoch: () => number = () => 0;
 
   /** After a failure nothing more is appended, until the owner has made room and started the node again. */
@@ -135,8 +139,9 @@ export function createNodeProcess(
     const started: LedgerRecord = { type: 'started', time: timeline.now() };
     const view = noted(readLedger(await ledger.load()), started);
     await ledger.append(started);
-    const approvals = new Map([[world.planHash, 'approved' as const]]);
-    const state = createSession(view, approvals, new Set(world.nodes.map(({ id }) => id)));
+    const approvals = () =>
+      new Map(approved ? [[world.planHash, 'approved' as const]] : [[world.planHash, 'refused' as const]]);
+    const state = createSession(view, approvals(), new Set(world.nodes.map(({ id }) => id)));
     wire = createWire(world, index, born, coordinator, faults);
     const bulk = createBulk({ base: new URL('http://127.0.0.1:1'), authorize }, undefined, wire);
     const jobs: Jobs = createJobs({
@@ -160,6 +165,7 @@ export function createNodeProcess(
       () => jobs,
     );
     epoch = loop.epoch;
+    decided = () => loop.submit({ type: 'approvals', approvals: approvals() });
     leave = async () => {
       loop.submit({ type: 'stop' });
       await loop.idle();
@@ -204,6 +210,10 @@ export function createNodeProcess(
       session = null;
       ready = false;
       waiting = [];
+    },
+    decide(given) {
+      approved = given;
+      if (life?.alive) decided();
     },
     async leave() {
       const born = life;

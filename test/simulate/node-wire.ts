@@ -14,6 +14,15 @@ export interface NodeWire extends Wire {
   cut(): void;
 }
 
+/** What an honest node and an honest coordinator never say to each other's transfers. */
+const WRONG: readonly string[] = [
+  'internal',
+  'malformed',
+  'too-large',
+  'hash-mismatch',
+  'conflict',
+  'wrong-offset',
+];
 /** Pieces of a body: at most. */
 const PIECES = 4;
 
@@ -94,7 +103,8 @@ export function createWire(
       const answer = blob ? getBlob : body ? putBody : status;
       const bytes = await answerOf(timeline, running.life, () => answer(running, request, most)).catch(
         (thrown) => {
-          if (asTributaryError(thrown).code === 'internal') oracle.violation('transfer', String(thrown));
+          const { code } = asTributaryError(thrown);
+          if (WRONG.includes(code)) oracle.violation('transfer', `node ${index}: ${code} ${String(thrown)}`);
           signal?.throwIfAborted();
           throw thrown;
         },

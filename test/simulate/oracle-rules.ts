@@ -1,6 +1,6 @@
 /** Rules of the oracle about what is committed. */
 import type { LedgerRecord } from '@tributary/client-sdk';
-import { decodeSafetensors, type Roster } from '@tributary/protocol';
+import { type Announcement, decodeSafetensors, type Roster } from '@tributary/protocol';
 import type { Commit, RoundInput } from '@tributary/server/parts';
 import type { Disk } from './disk.ts';
 import { evaluation } from './evaluation.ts';
@@ -11,6 +11,17 @@ import type { Setting } from './setting.ts';
 /** Highest epoch in a ledger. */
 export function epochOf(records: readonly LedgerRecord[]): number {
   return records.reduce((most, record) => ('epoch' in record ? Math.max(most, record.epoch) : most), 0);
+}
+
+/** What a node has seen beyond what it takes part in now: its history was rolled back (PROTOCOL.md 6.8). */
+export function rolledBackTo({ run, round }: Announcement, records: readonly LedgerRecord[]): string | null {
+  const later = records.find(
+    (record) =>
+      ((record.type === 'published' && record.round >= round) ||
+        (record.type === 'announced' && record.round > round)) &&
+      record.run === run,
+  );
+  return later ? `takes part in round ${round}, although its ledger has ${JSON.stringify(later)}` : null;
 }
 
 /** Why the attempt may still be unmasked, as far as this ledger tells; null when enough have said that it never will. */

@@ -16,6 +16,7 @@ import {
   forbiddenOf,
   lackOfCertificate,
   noteWithdrawals,
+  rolledBackTo,
   wrongEvaluations,
 } from './oracle-rules.ts';
 import type { Setting } from './setting.ts';
@@ -108,6 +109,11 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
     const before = attempt.lists.get(kind);
     if (before !== undefined && before !== text) violation('one list', `a second ${kind} of attempt ${id}`);
     attempt.lists.set(kind, text);
+  }
+
+  function rolledBack(node: number, { announcement }: KnownAttempt, records: readonly LedgerRecord[]): void {
+    const what = rolledBackTo(announcement, records);
+    if (what) violation('rolled back', `node ${node} ${what}`);
   }
 
   return {
@@ -213,6 +219,7 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
           if (!records.some((record) => record.type === 'announced' && record.id === attempt.id))
             fault('ledger', 'answers an announcement that its ledger does not hold');
           if (attempt.announcement.epoch < epochOf(records)) fault('epoch', 'goes back to a lower one');
+          rolledBack(node, attempt, records);
           return;
         case 'shares':
           attempt.dealt.add(node);

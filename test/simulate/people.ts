@@ -94,6 +94,11 @@ export function createPopulation(list: readonly Fault[], deps: PopulationDeps): 
         await insist(setStatus(fault.node, 'suspended'));
         await pause(fault.ms);
         return insist(setStatus(fault.node, 'active'));
+      case 'reject':
+        nodes[fault.node]?.decide(false);
+        await pause(fault.ms);
+        nodes[fault.node]?.decide(true);
+        return;
       case 'stop': {
         const life = nodes[fault.node]?.life();
         if (life?.alive && (await nodes[fault.node]!.leave())) die(life, fault.ms);
