@@ -22,7 +22,6 @@ export const COMMIT_KINDS = [
   'revoked',
   'left',
   'abandonment',
-  'restarted',
   'other',
 ] as const;
 export type CommitKind = (typeof COMMIT_KINDS)[number];
@@ -34,6 +33,7 @@ export type FileKind = (typeof FILE_KINDS)[number];
 export const COORDINATOR_CRASH_POINTS = [
   ...FILE_KINDS.flatMap((kind) => [`coordinator.${kind}.synced`, `coordinator.${kind}.renamed`] as const),
   'coordinator.admin-token.committed',
+  'coordinator.recovery.committed',
   'coordinator.recovered',
   'coordinator.resumed',
   'coordinator.strays.removed',

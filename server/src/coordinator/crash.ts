@@ -20,7 +20,6 @@ const TAKEN: Readonly<Partial<Record<RoundInput['type'], CommitKind>>> = {
   revoked: 'revoked',
   leave: 'left',
   abandon: 'abandonment',
-  restarted: 'restarted',
 };
 
 /** @param moment before or after its transaction */

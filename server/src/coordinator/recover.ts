@@ -7,6 +7,7 @@ import {
   isOver,
   TributaryError,
 } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
 import type { Logger } from 'pino';
 import {
   type Effect,
@@ -63,6 +64,7 @@ async function recoverRun(row: RunRow, context: RecoverContext): Promise<LiveRun
     voids,
     snapshots: [{ run: row.id, seq: last, machine: MACHINE_VERSION, state: without }],
   });
+  crashPoint('coordinator.recovery.committed');
   context.note?.(without, reason);
   return createLiveRun(without, last, row.created, row.initialModel, clock.now());
 }
