@@ -22,7 +22,7 @@ export type Stage = 'setting-up' | 'running';
 export type Side = 'coordinator' | 'node' | 'backup' | 'restore';
 
 /** Points at which a process is armed at once: a coordinator is alone, of nodes only some may die in one round. */
-const AT_ONCE: Readonly<Record<Side, number>> = { coordinator: 20, node: 4, backup: 1, restore: 1 };
+const AT_ONCE: Readonly<Record<Side, number>> = { coordinator: 10, node: 4, backup: 1, restore: 1 };
 
 export interface Arsenal {
   readonly hit: ReadonlySet<CrashPoint>;

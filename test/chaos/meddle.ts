@@ -47,7 +47,7 @@ export async function meddle({
     [1.5, 'token given and revoked', token],
     [1, 'partner enrolled and removed', guest],
     [1, 'backup of a live coordinator', liveBackup],
-    [1, 'restored in a new epoch', moveHouse],
+    [0.5, 'restored in a new epoch', moveHouse],
   ];
   const all = deeds.reduce((sum, [weight]) => sum + weight, 0);
   let number = 0;
@@ -180,7 +180,7 @@ export async function meddle({
 
   while (!enough()) {
     await sleep(dice.between(...PAUSE));
-    if (operator.latest === null) continue;
+    if (operator.latest === null || tally.sated()) continue;
     let at = dice.between(0, all);
     for (const [weight, kind, act] of deeds) {
       at -= weight;

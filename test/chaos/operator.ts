@@ -35,10 +35,12 @@ export function createOperator(house: House, oracle: Oracle): Operator {
     number++;
     const plan = chaosPlan(number);
     const file = initialModel(number);
-    const model = await house.persist('the initial model', (api) => api.putBlob(file));
+    let model = '';
     // A start whose answer got lost may have happened; then there is one run more, which is as good.
     const { id } = await house.persist('starting a run', async (api) => {
       const known = (await api.runs()).find((run) => run.plan === planHash(nodeCrypto, plan));
+      // Each time: a backup keeps only the models that a run names.
+      model = await api.putBlob(file);
       return known ?? api.startRun({ plan, model });
     });
     runs.set(id, model);

@@ -22,6 +22,8 @@ export interface Tally {
   deed(kind: string): void;
   violation(text: string): void;
   kills(): number;
+  /** Nobody is killed for so many milliseconds: an attempt that has just become void is to be certified. */
+  spare(ms: number): void;
   /** Enough for now: the round is to be published first, or to have had its time. */
   sated(): boolean;
   /** So many nodes were killed since the last round that one more would make an attempt void, where that is spared. */
@@ -58,6 +60,7 @@ export function createTally(dice: Dice): Tally {
   const deeds: Record<string, number> = {};
   const faults: Record<string, number> = Object.fromEntries(FAULTS.map((kind) => [kind, 0]));
   const violations: string[] = [];
+  let spared = 0;
   let round = { kills: 0, since: Date.now(), nodes: new Set<string>(), reckless: false };
   const kills = (): number => {
     const { coordinator, node } = sides;
@@ -89,8 +92,12 @@ export function createTally(dice: Dice): Tally {
     },
     kills,
     published,
+    spare(ms) {
+      spared = Math.max(spared, Date.now() + ms);
+    },
     thinned: (name) => !round.reckless && round.nodes.size >= NODES_PER_ROUND && !round.nodes.has(name),
     sated() {
+      if (Date.now() < spared) return true;
       if (Date.now() - round.since > PER_ROUND_MS) published();
       return kills() - round.kills >= PER_ROUND;
     },

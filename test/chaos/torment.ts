@@ -11,6 +11,8 @@ import type { Tally } from './tally.ts';
 /** Milliseconds between two faults: rounds are to be caught in every phase, and to be published nevertheless. */
 const PAUSE = [100, 800] as const;
 /** An upload comes within, or the fault is given up. */
+/** After patience, and the retry that follows: seconds. */
+const CERTIFIED = 3 * PATIENCE;
 const TEAR_MS = 10_000;
 const YOUNG_MS = 5000;
 /** Of the faults, this share strikes while somebody is on the way back from the one before. */
@@ -95,7 +97,8 @@ export async function torment(
     while (operator.latest?.current?.phase !== 'upload' && Date.now() < end && !enough()) await sleep(50);
     await sleep(dice.between(500, 2000));
     for (const proxy of half) proxy.reset();
-    if (dice.chance(0.5)) {
+    if (dice.chance(0.7)) {
+      tally.spare(1000 * CERTIFIED);
       for (const proxy of half) proxy.set({ blackhole: true });
       await sleep(1000 * (PATIENCE + dice.between(0.5, 2)));
     }
