@@ -15,10 +15,11 @@ export const HELP = `npm run simulate -- [options]
 
 The real round machine, coordinator, node runtime and cryptography in one process, 3 to 8 nodes, on one seeded clock,
 network and disk: frames are lost, doubled, late or overtaken, connections half open, disks full, and coordinator and
-nodes die at every call of a port (before it, in the middle of it, after it) and come back with what was on disk. Watched
-all the while: each published model is the exact fold of what its survivors quantised, what was acknowledged counts once,
-one list of each kind in an attempt, no node says too much, and every run comes to its end. Exit code 1 when anything is
-violated; the seed is printed with the fewest faults that still do it.
+nodes die at every call of a port (before it, in the middle of it, after it) and come back with what was on disk; people
+pause, cancel, suspend, stop, reject, and restore backups. Watched all the while: each published model is the exact fold
+of what its survivors quantised, what was acknowledged counts once, one list of each kind in an attempt, no node says too
+much, and every run comes to its end. Exit code 1 when anything is violated; the seed is printed with the fewest faults
+that still do it.
 
   --seeds N      so many seeds, one after the other (200)
   --seed S       the first one; without --seeds only this one
