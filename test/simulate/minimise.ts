@@ -1,5 +1,5 @@
 /** The fewest faults that still break something (delta debugging; Zeller and Hildebrandt 2002, without the complements). */
-import type { Fault } from './faults.ts';
+import type { Fault } from './faults/faults.ts';
 
 /** @param fails whether these faults still do it */
 export async function minimise(

@@ -5,7 +5,7 @@
  */
 import type { ClientMessage, ServerMessage } from '@tributary/protocol';
 import type { Dice } from './dice.ts';
-import type { Faults } from './fault-table.ts';
+import type { Faults } from './faults/table.ts';
 import type { Life } from './process.ts';
 import type { Timeline } from './timeline.ts';
 

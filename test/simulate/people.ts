@@ -1,11 +1,11 @@
 /** What people do at any instant: to the run, to partners, to their nodes and to the coordinator's disk. They insist. */
 import { asTributaryError } from '@tributary/protocol';
-import type { CoordinatorProcess, Running } from './coordinator-process.ts';
-import { type Disk, type Image, putImage, takeImage } from './disk.ts';
-import { describeFault } from './fault-words.ts';
-import type { Fault, Instant, People, Port } from './faults.ts';
+import type { CoordinatorProcess, Running } from './coordinator/coordinator-process.ts';
+import { type Disk, type Image, putImage, takeImage } from './disk/disk.ts';
+import type { Fault, Instant, People, Port } from './faults/faults.ts';
+import { describeFault } from './faults/words.ts';
 import { nameOf } from './members.ts';
-import type { NodeProcess } from './node-process.ts';
+import type { NodeProcess } from './node/node-process.ts';
 import { answerOf, type Life } from './process.ts';
 import type { World } from './world.ts';
 

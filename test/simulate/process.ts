@@ -1,8 +1,8 @@
 /** What can die: from one instant on nothing of it reaches the outside, and what it waits for never comes. */
 import { TributaryError } from '@tributary/protocol';
 import type { Dice } from './dice.ts';
-import type { Faults } from './fault-table.ts';
-import type { Moment, Port } from './faults.ts';
+import type { Moment, Port } from './faults/faults.ts';
+import type { Faults } from './faults/table.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One life of a process, from a start to its death. */

@@ -1,7 +1,8 @@
 /** What many seeds came to. */
-import { describeFault } from './fault-words.ts';
-import { COORDINATOR_PORTS, type Fault, NODE_PORTS, TEARABLE } from './faults.ts';
-import type { Violation } from './oracle.ts';
+
+import { COORDINATOR_PORTS, type Fault, NODE_PORTS, TEARABLE } from './faults/faults.ts';
+import { describeFault } from './faults/words.ts';
+import type { Violation } from './oracle/oracle.ts';
 import type { Outcome } from './simulation.ts';
 
 export interface Failure {

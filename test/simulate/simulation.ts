@@ -1,16 +1,16 @@
 /** One seed, from the first start to the end of the run, and what was wrong with it. */
 import { isOver } from '@tributary/protocol';
-import { createCoordinatorProcess } from './coordinator-process.ts';
+import { createCoordinatorProcess } from './coordinator/coordinator-process.ts';
 import { createDice } from './dice.ts';
-import { createDisk, type Disk, losePower } from './disk.ts';
-import { createFaults } from './fault-table.ts';
-import { describeFault } from './fault-words.ts';
-import { COORDINATOR, drawFaults, type Fault } from './faults.ts';
-import { finish } from './finish.ts';
+import { createDisk, type Disk, losePower } from './disk/disk.ts';
+import { COORDINATOR, drawFaults, type Fault } from './faults/faults.ts';
+import { createFaults } from './faults/table.ts';
+import { describeFault } from './faults/words.ts';
 import { membersOf } from './members.ts';
 import { createNetwork } from './network.ts';
-import { createNodeProcess, type NodeProcess } from './node-process.ts';
-import { createOracle, type Oracle, type Violation } from './oracle.ts';
+import { createNodeProcess, type NodeProcess } from './node/node-process.ts';
+import { finish } from './oracle/finish.ts';
+import { createOracle, type Oracle, type Violation } from './oracle/oracle.ts';
 import { createPopulation, type Population } from './people.ts';
 import { createPorts, type Life } from './process.ts';
 import { drawSetting } from './setting.ts';

@@ -1,7 +1,7 @@
 /** What everybody in one simulation shares. */
 import type { Dice } from './dice.ts';
 import type { Network } from './network.ts';
-import type { Oracle } from './oracle.ts';
+import type { Oracle } from './oracle/oracle.ts';
 import type { Ports } from './process.ts';
 import type { Setting } from './setting.ts';
 import type { Timeline } from './timeline.ts';

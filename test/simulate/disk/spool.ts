@@ -5,8 +5,8 @@
 import type { Readable } from 'node:stream';
 import { TributaryError } from '@tributary/protocol';
 import type { ResumableSpool } from '@tributary/server/parts';
+import type { Life, Ports } from '../process.ts';
 import { type Disk, type PartialFile, sha256 } from './disk.ts';
-import type { Life, Ports } from './process.ts';
 
 export function createSpool(disk: Disk, life: Life, ports: Ports): ResumableSpool {
   /** Paths that somebody writes, until they are free again. */

@@ -1,8 +1,8 @@
 /** Small adapters: the coordinator's clock, and files to read from. */
 import type { Clock } from '@tributary/server/parts';
+import type { Life } from '../process.ts';
+import type { World } from '../world.ts';
 import type { Disk } from './disk.ts';
-import type { Life } from './process.ts';
-import type { World } from './world.ts';
 
 export function createClock({ timeline, ports }: World, life: Life): Clock {
   return {

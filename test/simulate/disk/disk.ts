@@ -18,7 +18,7 @@ import {
   type UpdateRow,
   type VoidRow,
 } from '@tributary/server/parts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../dice.ts';
 
 /** Rows of the database: a backup holds a copy of them, taken between two transactions. */
 interface Rows {

@@ -1,9 +1,9 @@
 /** The coordinator's storage ports on the simulated disk. */
 import { TributaryError } from '@tributary/protocol';
 import type { Blobs, Commit, ResumableSpool, Store } from '@tributary/server/parts';
+import type { Life, Ports } from '../process.ts';
 import { commitTo, type Disk, sha256 } from './disk.ts';
-import { createSpool } from './disk-spool.ts';
-import type { Life, Ports } from './process.ts';
+import { createSpool } from './spool.ts';
 
 const copy = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
 

@@ -1,10 +1,10 @@
 /** The real jobs of the aggregation worker, in this thread. */
 import { asTributaryError, TributaryError } from '@tributary/protocol';
 import { type Aggregation, createRunner } from '@tributary/server/parts';
-import type { Disk } from './disk.ts';
-import type { Life } from './process.ts';
-import { openSimulated } from './simulated.ts';
-import type { World } from './world.ts';
+import type { Disk } from '../disk/disk.ts';
+import { openSimulated } from '../disk/simulated.ts';
+import type { Life } from '../process.ts';
+import type { World } from '../world.ts';
 
 export function createAggregation(world: World, disk: Disk, life: Life): Aggregation {
   const run = createRunner(openSimulated(disk));

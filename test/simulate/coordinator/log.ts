@@ -1,7 +1,7 @@
 /** The coordinator's log, as far as it tells of what must never happen. */
 import { asTributaryError } from '@tributary/protocol';
-import type { Oracle } from './oracle.ts';
-import type { Life } from './process.ts';
+import type { Oracle } from '../oracle/oracle.ts';
+import type { Life } from '../process.ts';
 
 type CoordinatorLog = Parameters<typeof import('@tributary/server/parts').createCoordinator>[0]['log'];
 

@@ -2,9 +2,9 @@
 import type { Readable } from 'node:stream';
 import { TributaryError } from '@tributary/protocol';
 import { type Coordinator, createUploads } from '@tributary/server/parts';
-import type { Sessions } from './coordinator-sessions.ts';
-import type { DiskPorts } from './disk-ports.ts';
-import type { Oracle } from './oracle.ts';
+import type { DiskPorts } from '../disk/ports.ts';
+import type { Oracle } from '../oracle/oracle.ts';
+import type { Sessions } from './sessions.ts';
 
 export interface Update {
   readonly attempt: string;

@@ -20,13 +20,13 @@ import {
   TributaryError,
   toBase64,
 } from '@tributary/protocol';
-import type { CoordinatorProcess } from './coordinator-process.ts';
-import type { Faults } from './fault-table.ts';
-import type { Session } from './network.ts';
-import { createWire, type NodeWire } from './node-wire.ts';
-import type { Life } from './process.ts';
+import type { CoordinatorProcess } from '../coordinator/coordinator-process.ts';
+import type { Faults } from '../faults/table.ts';
+import type { Session } from '../network.ts';
+import type { Life } from '../process.ts';
+import type { World } from '../world.ts';
 import { createTrainer } from './trainer.ts';
-import type { World } from './world.ts';
+import { createWire, type NodeWire } from './wire.ts';
 
 export interface NodeProcess {
   life(): Life | null;

@@ -1,10 +1,10 @@
 /** Learns nothing; gives other values, known to the oracle, for each seed. */
 import type { Trainer } from '@tributary/client-sdk';
 import type { ModelWeights } from '@tributary/protocol';
-import { createDice } from './dice.ts';
+import { createDice } from '../dice.ts';
+import type { Life } from '../process.ts';
+import type { World } from '../world.ts';
 import { evaluation } from './evaluation.ts';
-import type { Life } from './process.ts';
-import type { World } from './world.ts';
 
 export function createTrainer({ ports, dice }: World, index: number, life: Life): Trainer {
   return {

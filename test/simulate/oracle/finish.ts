@@ -1,10 +1,10 @@
 import { replayRun, stateHash } from '@tributary/server/parts';
-import type { CoordinatorProcess } from './coordinator-process.ts';
-import type { Disk } from './disk.ts';
-import { membersOf } from './members.ts';
-import type { NodeProcess } from './node-process.ts';
+import type { CoordinatorProcess } from '../coordinator/coordinator-process.ts';
+import type { Disk } from '../disk/disk.ts';
+import { membersOf } from '../members.ts';
+import type { NodeProcess } from '../node/node-process.ts';
+import type { World } from '../world.ts';
 import { waitsForGood } from './waits.ts';
-import type { World } from './world.ts';
 
 /** When nothing moves any more. @param quiet no fault was met. @returns how the run ended, or why it waits */
 export function finish(

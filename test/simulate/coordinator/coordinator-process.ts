@@ -11,17 +11,17 @@ import {
   type People,
   resumeAll,
 } from '@tributary/server/parts';
-import { createAggregation } from './coordinator-aggregation.ts';
-import { createSessions } from './coordinator-sessions.ts';
-import { createTransfers, type Transfers } from './coordinator-transfers.ts';
-import { type Disk, sha256 } from './disk.ts';
-import { openDisk } from './disk-ports.ts';
-import { COORDINATOR } from './faults.ts';
+import { type Disk, sha256 } from '../disk/disk.ts';
+import { openDisk } from '../disk/ports.ts';
+import { createClock } from '../disk/simulated.ts';
+import { COORDINATOR } from '../faults/faults.ts';
+import type { Session } from '../network.ts';
+import type { Life } from '../process.ts';
+import type { World } from '../world.ts';
+import { createAggregation } from './aggregation.ts';
 import { createLog } from './log.ts';
-import type { Session } from './network.ts';
-import type { Life } from './process.ts';
-import { createClock } from './simulated.ts';
-import type { World } from './world.ts';
+import { createSessions } from './sessions.ts';
+import { createTransfers, type Transfers } from './transfers.ts';
 
 export interface CoordinatorProcess {
   /** Null while it is down or starts. */

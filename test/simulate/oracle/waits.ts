@@ -1,7 +1,7 @@
 /** A run may wait for ever for one reason only: partners sit out, and too few are left who can certify that they need not. */
 import type { LedgerRecord } from '@tributary/client-sdk';
 import type { RunState } from '@tributary/server/parts';
-import type { World } from './world.ts';
+import type { World } from '../world.ts';
 
 /** @param ledgers of all nodes, as they are on disk. @returns null where the run could go on */
 export function waitsForGood(

@@ -2,10 +2,10 @@
 import { Readable } from 'node:stream';
 import type { Wire } from '@tributary/client-sdk/parts';
 import { asTributaryError, TributaryError } from '@tributary/protocol';
-import type { CoordinatorProcess, Running } from './coordinator-process.ts';
-import type { Faults } from './fault-table.ts';
-import { answerOf, type Life } from './process.ts';
-import type { World } from './world.ts';
+import type { CoordinatorProcess, Running } from '../coordinator/coordinator-process.ts';
+import type { Faults } from '../faults/table.ts';
+import { answerOf, type Life } from '../process.ts';
+import type { World } from '../world.ts';
 
 type Request = Parameters<Wire['send']>[0];
 

@@ -1,5 +1,5 @@
 /** What goes wrong in one simulation: a list that follows from the seed, and of which any part can be left out. */
-import type { Dice } from './dice.ts';
+import type { Dice } from '../dice.ts';
 
 export const COORDINATOR_PORTS = [
   'store.commit',

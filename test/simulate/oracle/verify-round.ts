@@ -2,10 +2,10 @@
 import { decodeSafetensors, hashStatement, verify } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { RoundRow, Transcript } from '@tributary/server/parts';
-import { expectedModel } from '../chaos/fold.ts';
-import type { Disk } from './disk.ts';
+import { expectedModel } from '../../chaos/fold.ts';
+import type { Disk } from '../disk/disk.ts';
+import type { Setting } from '../setting.ts';
 import type { KnownAttempt } from './known-attempt.ts';
-import type { Setting } from './setting.ts';
 
 export interface Masked {
   /** What is under the masks. */

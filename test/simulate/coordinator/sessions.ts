@@ -6,11 +6,11 @@ import {
   TributaryError,
 } from '@tributary/protocol';
 import { type Clock, type Coordinator, createInstances, type Partners } from '@tributary/server/parts';
-import type { DiskPorts } from './disk-ports.ts';
+import type { DiskPorts } from '../disk/ports.ts';
+import type { Session } from '../network.ts';
+import type { Life } from '../process.ts';
+import type { World } from '../world.ts';
 import type { createLog } from './log.ts';
-import type { Session } from './network.ts';
-import type { Life } from './process.ts';
-import type { World } from './world.ts';
 
 export interface Sessions {
   has(member: string): boolean;

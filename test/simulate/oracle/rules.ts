@@ -2,11 +2,11 @@
 import type { LedgerRecord } from '@tributary/client-sdk';
 import { type Announcement, decodeSafetensors, type Roster } from '@tributary/protocol';
 import type { Commit, RoundInput } from '@tributary/server/parts';
-import type { Disk } from './disk.ts';
-import { evaluation } from './evaluation.ts';
+import type { Disk } from '../disk/disk.ts';
+import { nameOf } from '../members.ts';
+import { evaluation } from '../node/evaluation.ts';
+import type { Setting } from '../setting.ts';
 import type { KnownAttempt } from './known-attempt.ts';
-import { nameOf } from './members.ts';
-import type { Setting } from './setting.ts';
 
 /** Highest epoch in a ledger. */
 export function epochOf(records: readonly LedgerRecord[]): number {

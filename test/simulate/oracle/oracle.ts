@@ -9,7 +9,8 @@ import {
 } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Commit, RoundInput, RunState } from '@tributary/server/parts';
-import type { Disk } from './disk.ts';
+import type { Disk } from '../disk/disk.ts';
+import type { Setting } from '../setting.ts';
 import type { KnownAttempt } from './known-attempt.ts';
 import {
   epochOf,
@@ -18,8 +19,7 @@ import {
   noteWithdrawals,
   rolledBackTo,
   wrongEvaluations,
-} from './oracle-rules.ts';
-import type { Setting } from './setting.ts';
+} from './rules.ts';
 import { type Masked, verifyRound } from './verify-round.ts';
 
 export interface Violation {
