@@ -6,6 +6,7 @@ import {
   type CrashPoint,
   NODE_CRASH_POINTS,
 } from '@tributary/protocol/node';
+import { REFEREE } from './plan.ts';
 import type { Dice } from './random.ts';
 
 /** Passed while partners enrol, or the coordinator makes its folder, in this order; later no more. */
@@ -54,7 +55,9 @@ export function createArsenal(dice: Dice, many: boolean): Arsenal {
 
   /** Those that were hit least are tried first, several at once: it dies at the one that it comes to first. */
   function next(side: Side, stage: Stage, name: string): readonly CrashPoint[] {
-    const points = pointsOf(side, stage);
+    // Only evaluators come to some of them, and one that waits for them takes them from nobody.
+    const suits = (point: CrashPoint) => point.startsWith('node.evaluat') === (name === REFEREE);
+    const points = pointsOf(side, stage).filter(suits);
     const taken = new Set([...armed.values()].flat());
     const open = points.filter((point) => !hit.has(point) && !taken.has(point));
     // In this order they are passed, and the ones before that where it died last are behind it for good.

@@ -12,14 +12,13 @@ import type { FaultProxy } from '../support/faults.ts';
 import { startFaultProxy } from '../support/faults.ts';
 import type { Arsenal } from './arsenal.ts';
 import { createPart, launch, type Part } from './parts.ts';
+import { REFEREE } from './plan.ts';
 import type { Dice } from './random.ts';
 import type { Tally } from './tally.ts';
 
 const NODE = fileURLToPath(new URL('./node.js', import.meta.url));
 /** Nobody waits for anything longer: milliseconds. */
 const READY_MS = 60_000;
-/** Holds public data, and evaluates in the clear. */
-const REFEREE = 'referee';
 /** After it is resumed: milliseconds. */
 const EXCUSED_MS = 5000;
 const TOOL_TRIES = 20;

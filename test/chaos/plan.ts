@@ -2,6 +2,8 @@
 import { encodeSafetensors, type Plan, parsePlan } from '@tributary/protocol';
 
 export const NODES = 6;
+/** Holds public data, and evaluates in the clear. */
+export const REFEREE = 'referee';
 const ROUNDS = 3;
 /** Crosses a sentinel, so that blocks count too. */
 const PARAMETERS = 70_000;
