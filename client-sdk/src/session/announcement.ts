@@ -39,7 +39,9 @@ export function announce(
   let replaced: Step = { state, effects: [] };
   try {
     const opened = openAttempt(secaggContext(state, context), announcement, signature, context.coordinator);
-    if (live && isNewer(state.ledger, announcement)) replaced = replace(state, live);
+    // What was opened before a restore is over, also where its coordinator lost too much for this node to go on with it.
+    const outlived = live !== undefined && announcement.epoch > live.secagg.announcement.epoch;
+    if (live && (outlived || isNewer(state.ledger, announcement))) replaced = replace(state, live);
     const believed = believe(replaced.state, message.certificates ?? [], id, now, context);
     replaced = { state: believed.state, effects: [...replaced.effects, ...believed.effects] };
     const plan = admit(replaced.state, announcement, context);

@@ -66,6 +66,13 @@ describe('a coordinator that was restored from a backup', () => {
     expectRefused(node, elsewhere, 'stale-epoch', /epoch is 1, seen was 7/);
   });
 
+  test('ends an attempt of the old epoch, which no copy from before the restore can go on with', () => {
+    const node = afterRound1()[0]!;
+    node.receive(announceMessage(next));
+    expectRefused(node, announceMessage({ round: 1, epoch: 7 }), 'rolled-back', /saw round 1/);
+    expectRefused(node, announceMessage(next), 'stale-epoch', /epoch is 1, seen was 7/);
+  });
+
   test('and lost a round in which this node took part: also with a base changed in one bit', () => {
     const node = afterRound1()[0]!;
     node.receive(announceMessage(next));
