@@ -39,7 +39,7 @@ export async function torment(
     [0.5, () => network('cut', (proxy) => proxy.cut())],
     [1, breakTransfers],
     [0.5, partition],
-    [1.5, () => void tear()],
+    [0.8, () => void tear()],
     [0.5, () => network('reset', (proxy) => proxy.reset())],
     [0.5, () => disturb('latency', { latencyMs: dice.between(50, 400) })],
     [0.5, () => disturb('throttle', { bytesPerSecond: dice.between(50_000, 500_000) })],
