@@ -107,7 +107,10 @@ export function createNodeProcess(
 
   function send(born: Life, message: ClientMessage): boolean {
     const current = session;
-    if (!current?.nodeOpen || !ready) return false;
+    if (!current?.nodeOpen || !ready) {
+      oracle.unsent(index, message);
+      return false;
+    }
     return ports.now(born, 'session.send', () => {
       oracle.emitted(index, message, records);
       network.send(current, 'up', message);

@@ -38,6 +38,8 @@ export interface Oracle {
   said(message: ServerMessage): void;
   /** A node sends. `records` are those on its disk. */
   emitted(node: number, message: ClientMessage, records: readonly LedgerRecord[]): void;
+  /** A node would have sent it, and had no session. */
+  unsent(node: number, message: ClientMessage): void;
   /** The first byte is about to leave. */
   uploading(node: number, attempt: string, sha256: string, records: readonly LedgerRecord[]): void;
   masked(sha256: string, bare: Uint32Array, members: number): void;
@@ -246,6 +248,10 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
           }
         }
       }
+    },
+    unsent(node, message) {
+      // It does not know, and may not abandon any more.
+      if (message.type === 'unmask') known(message.attempt)?.revealed.add(node);
     },
     uploading(node, id, sha256, records) {
       const member = setting.nodes[node]!.id;

@@ -30,6 +30,8 @@ export function waitsForGood(
       if (records.some((record) => record.type === 'vector-sent' && record.id === attempt))
         out.add(nodes[node]!.id);
   }
+  // What a copy from before the restore certified, the restored coordinator does not know of.
+  if (oracle.counts.replaced > 1) for (const member of state.sittingOut) out.add(member);
   for (const [node, records] of ledgers.slice(0, nodes.length).entries()) {
     const { id } = nodes[node]!;
     // An attempt that a restored coordinator knows nothing of can be certified by nobody.
