@@ -59,6 +59,8 @@ export function createOracle(
     const where = `round ${record.round} of ${run}`;
     const attempt = attemptOf(run, record);
     if (!attempt) return violation(`${where}: no node was told of attempt ${record.attempts}`);
+    // First what may fail and be tried again: from here on this round is looked at once.
+    const [before, after] = await Promise.all([valuesOf(base), valuesOf(record.model)]);
     const { participants } = record;
     if (new Set(participants).size !== participants.length) {
       tallies.twice++;
@@ -80,7 +82,6 @@ export function createOracle(
       counted.set(key, where);
     }
     if (sizes.size !== 1) return violation(`${where}: survivors masked for cohorts of ${[...sizes]}`);
-    const [before, after] = await Promise.all([valuesOf(base), valuesOf(record.model)]);
     const expected = expectedModel(plan, before, vectors, [...sizes][0]!);
     const wrong = after.findIndex((value, i) => !Object.is(value, expected.values[i]));
     const same = wrong < 0 && after.length === expected.values.length;
