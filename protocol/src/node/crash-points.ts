@@ -2,7 +2,6 @@
  * Named instants around everything that is made durable, at which a test lets a process die as by `kill -9`
  * (`npm run chaos`). Without the variable TRIBUTARY_CRASH_AT each is a test of one boolean.
  */
-import { writeSync } from 'node:fs';
 import { TributaryError } from '../errors.ts';
 
 /** What one transaction of the coordinator carries; `other` for the rest: consents, adverts, signatures, shares. */
@@ -170,7 +169,8 @@ export function crashPoint(name: CrashPoint): void {
   const here = armed.find((point) => point.name === name);
   if (!here || --here.left > 0) return;
   try {
-    writeSync(2, `crash point ${name}\n`);
+    // At once, also in a worker thread, and without an import: the rest of this package runs in browsers.
+    process.getBuiltinModule('node:fs').writeSync(2, `crash point ${name}\n`);
   } catch {
     // It dies all the same.
   }
