@@ -24,7 +24,7 @@ import { limitConnections } from './plugins/connections.ts';
 import { installSurfaces } from './plugins/surfaces.ts';
 import { openIdentity } from './registry/identity-file.ts';
 import { createInstances } from './registry/instances.ts';
-import { finishOwnRotation, ownRotations } from './registry/own-keys.ts';
+import { finishOwnRotation, ownRotations, requireOwnKey } from './registry/own-keys.ts';
 import { createPartners } from './registry/partners.ts';
 import { createTokens, ensureAdminToken } from './registry/tokens.ts';
 import { createBlobCache } from './storage/blob-cache.ts';
@@ -97,6 +97,7 @@ async function assemble(
   const tls = files ? await loadTls(files) : null;
   const listeners = createListeners({ tls, admin: split });
   const finished = await finishOwnRotation(folder, store);
+  await requireOwnKey(folder, store);
   const identity = finished ?? (await openIdentity(folder));
   const rotations = await ownRotations(store, identity.id);
   const former = rotations.map(({ rotation }) => rotation.old);

@@ -3,7 +3,7 @@
  * comes a key for each file, by HKDF-SHA256 (RFC 5869) from a random salt and the file's name.
  */
 import { createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
-import { open, realpath } from 'node:fs/promises';
+import { constants, open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, sep } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { asFileError, HASH, PRIVATE_FILE, syncFolder } from '../storage/files.ts';
@@ -43,9 +43,12 @@ export async function makeKeyFile(path: string): Promise<BlobKey> {
 
 /** @throws storage-failed when it is missing, no key, or not for this user alone */
 export async function readKeyFile(path: string): Promise<BlobKey> {
-  const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
-    throw refused(path, `cannot be read (${cause.code})`, `Check the path. ${MAKE}`);
-  });
+  // NONBLOCK: a pipe would wait for its other end.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+    (cause: NodeJS.ErrnoException) => {
+      throw refused(path, `cannot be read (${cause.code})`, `Check the path. ${MAKE}`);
+    },
+  );
   try {
     // Of the open file, so that nothing changes in between.
     const stats = await handle.stat();

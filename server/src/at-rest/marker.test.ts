@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,5 +101,7 @@ describe('a key file', () => {
     }
     rmSync(keyFile);
     await refused(/cannot be read \(ENOENT\)/, /new-key/);
+    execFileSync('mkfifo', ['-m', '600', keyFile]);
+    await refused(/is no regular file/, /new-key/);
   });
 });

@@ -7,6 +7,7 @@ import { readKeyFile, requireApart } from '../at-rest/key.ts';
 import { MARKER_FILE, readMarker, requireKey, writeMarker } from '../at-rest/marker.ts';
 import type { AtRest } from '../at-rest/reader.ts';
 import { readIdentity } from '../registry/identity-file.ts';
+import { requireNotReplaced } from '../registry/own-keys.ts';
 import { asFileError } from '../storage/files.ts';
 import type { RunRow } from '../storage/ports.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
@@ -53,6 +54,10 @@ export async function restoreBackup(
     crashPoint('restore.files.copied');
     const coordinator = await requireIdentity(part, manifest);
     const store = await openSqliteStore(part);
+    await requireNotReplaced(store, coordinator).catch(async (thrown) => {
+      await store.close();
+      throw thrown;
+    });
     const models = manifest.files.filter(({ path }) => dirname(path) === 'blobs').length;
     const encrypted = await readMarker(part);
     return { data: folder, coordinator, models, encrypted, ...(await raise(store, now())) };

@@ -10,7 +10,8 @@ import { SOFTWARE_VERSION, TributaryError } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
 import { encryptionOf, isEncrypted, MARKER_FILE } from '../at-rest/marker.ts';
 import { type AtRest, hashOf } from '../at-rest/reader.ts';
-import { readIdentity } from '../registry/identity-file.ts';
+import { readIdentity, readIfThere } from '../registry/identity-file.ts';
+import { requireNotReplaced } from '../registry/own-keys.ts';
 import { PRIVATE_FILE } from '../storage/files.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore } from '../storage/sqlite/store.ts';
@@ -33,7 +34,8 @@ export interface BackupReport {
 
 /**
  * @param keyFile of an encrypted folder, to check its models
- * @throws conflict, not-found, already-running, unsupported-version, storage-failed (a model is missing or damaged)
+ * @throws conflict, not-found, already-running, unsupported-version, storage-failed (a model is missing or damaged, a
+ * rotation of the key was interrupted)
  */
 export async function writeBackup(folder: string, out: string, keyFile?: string): Promise<BackupReport> {
   await requireEmpty(out, 'Name a folder that is not there yet: each backup is one of its own.');
@@ -41,16 +43,16 @@ export async function writeBackup(folder: string, out: string, keyFile?: string)
     const files: BackupFile[] = [];
     const encryption = await encryptionOf(folder, keyFile);
     const database = join(part, DATABASE_FILE);
+    const before = await readIfThere(join(folder, IDENTITY_FILE));
     const raw = join(part, 'copy.db');
     const { live } = await copyDatabase(folder, raw);
     crashPoint('backup.database.copied');
     files.push({ path: DATABASE_FILE, ...(await copyPrivate(raw, database)) });
-    const { epoch, named } = await look(raw, join(part, 'look'));
-    const { id } = await readIdentity(join(folder, IDENTITY_FILE));
-    files.push({
-      path: IDENTITY_FILE,
-      ...(await copyPrivate(join(folder, IDENTITY_FILE), join(part, IDENTITY_FILE))),
-    });
+    const key = join(part, IDENTITY_FILE);
+    files.push({ path: IDENTITY_FILE, ...(await copyPrivate(join(folder, IDENTITY_FILE), key)) });
+    const { id } = await readIdentity(key);
+    if (before?.id !== id) throw replacedMeanwhile(folder);
+    const { epoch, named } = await look(raw, join(part, 'look'), id);
     if (encryption.marked)
       files.push({
         path: MARKER_FILE,
@@ -70,8 +72,8 @@ export async function writeBackup(folder: string, out: string, keyFile?: string)
     await writeFile(join(part, MANIFEST_FILE), manifest, { mode: PRIVATE_FILE, flush: true });
     crashPoint('backup.manifest.written');
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    const { marked: encrypted, key } = encryption;
-    const modelsChecked = encrypted === null || key !== null;
+    const { marked: encrypted } = encryption;
+    const modelsChecked = encrypted === null || encryption.key !== null;
     return { out, live, epoch, models: named.length, bytes, encrypted, modelsChecked };
   });
   crashPoint('backup.folder.renamed');
@@ -79,12 +81,17 @@ export async function writeBackup(folder: string, out: string, keyFile?: string)
 }
 
 /** In a copy of its own: opening a database may write to it. */
-async function look(database: string, aside: string): Promise<{ epoch: number; named: string[] }> {
+async function look(
+  database: string,
+  aside: string,
+  id: string,
+): Promise<{ epoch: number; named: string[] }> {
   await mkdir(aside, { mode: 0o700 });
   await copyFile(database, join(aside, DATABASE_FILE));
   await rm(database);
   const store = await openSqliteStore(aside);
   try {
+    await requireNotReplaced(store, id);
     return { epoch: await store.epoch(), named: [...(await store.namedBlobs())].sort() };
   } finally {
     await store.close();
@@ -111,5 +118,11 @@ async function opened(path: string, hash: string, key: AtRest): Promise<string |
 function broken(what: string, folder: string): TributaryError {
   return new TributaryError('storage-failed', `${what}: there is no whole backup without it.`, {
     remedy: `Copy the file from an older backup into ${join(folder, 'blobs')}; its name is its SHA-256. \`tributary-server check --data ${folder}\` names all that is missing.`,
+  });
+}
+
+function replacedMeanwhile(folder: string): TributaryError {
+  return new TributaryError('conflict', `The key in ${folder} was replaced while the backup was made.`, {
+    remedy: 'Make the backup again.',
   });
 }

@@ -43,3 +43,33 @@ export async function finishOwnRotation(
   await adoptNextIdentity(folder);
   return next;
 }
+
+/**
+ * A key is made for a new folder only: with another one, nobody who is enrolled would know this coordinator again.
+ * @throws storage-failed when the key of a folder in use is gone
+ */
+export async function requireOwnKey(folder: string, store: Pick<Store, 'tokens'>): Promise<void> {
+  if (await readIfThere(join(folder, IDENTITY_FILE))) return;
+  if ((await store.tokens()).length === 0) return;
+  throw new TributaryError(
+    'storage-failed',
+    `${IDENTITY_FILE} is not in ${folder}, whose database is in use.`,
+    {
+      remedy: `Put ${IDENTITY_FILE} back, from a backup of this folder: partners know the coordinator by that key.`,
+    },
+  );
+}
+
+/** A backup or a restored folder must hold the key that its database ends with. @throws storage-failed */
+export async function requireNotReplaced(store: Pick<Store, 'rotationOf'>, id: string): Promise<void> {
+  const replaced = await store.rotationOf(id);
+  if (!replaced) return;
+  throw new TributaryError(
+    'storage-failed',
+    `${IDENTITY_FILE} holds key ${id}, which was replaced by ${replaced.rotation.new} in the database.`,
+    {
+      remedy:
+        'A rotation of the key was interrupted: `tributary-server rotate-key` or a start finishes it, in the folder where it was; then make a backup.',
+    },
+  );
+}
