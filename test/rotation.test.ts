@@ -217,6 +217,37 @@ it('a thief who was first is found out by the owner, and the operator removes th
   });
 });
 
+it('a partner that was invited anew has a new key in its old folder, and its ledger there', async () => {
+  const { body } = await coordinator.call('POST', '/v1/partners/invites', { name: 'bob' });
+  const { invite } = body as { invite: string };
+  const options = { invite, folder: stateOf('bob'), passphrase };
+  await expect(enrol({ ...options, folder: stateOf('dan') })).rejects.toMatchObject({ code: 'conflict' });
+  await expect(enrol({ ...options, passphrase: 'another passphrase' })).rejects.toMatchObject({
+    code: 'forbidden',
+  });
+  const pins = await loadPinned(stateOf('bob'));
+  // A copy of the folder cannot use the invite a second time.
+  cpSync(join(root, 'bob'), join(root, 'bob-before'), { recursive: true });
+  const { identity, again: anew } = await enrol(options);
+  expect(anew).toBe(true);
+  expect(identity.id).not.toBe(identities.get('bob')!.id);
+  await expect(enrol({ ...options, folder: stateOf('bob-before') })).rejects.toMatchObject({
+    code: 'invite-invalid',
+  });
+  expect(await keyOf('bob')).toBe(identity.id);
+  expect(await loadPinned(stateOf('bob'))).toEqual(pins);
+  await start('bob');
+  expect(await partner('bob')).toMatchObject({ key: identity.id, connected: true, incident: null });
+  // On these weights it has sent a vector under its first key.
+  const { id } = await coordinator.startRun(plan);
+  const sitsOut = () => refused.get('bob')!.find(({ run, code }) => run === id && code === 'sits-out');
+  await expect.poll(sitsOut, { timeout: 10_000 }).toBeDefined();
+  await coordinator.call('POST', `/v1/runs/${id}/cancel`);
+  // Nobody has accepted its new key.
+  await nodes.get('bob')!.close();
+  nodes.delete('bob');
+});
+
 it('the coordinator rotates: its open attempt is void, who follows goes on, who asks is told what to do', async () => {
   hold();
   const { id } = await coordinator.startRun(plan, new Float32Array(PARAMETERS).fill(0.5));

@@ -3,6 +3,7 @@ import { decodeInvite, type Identity, type Member, TributaryError } from '@tribu
 import { crashPoint } from '@tributary/protocol/node';
 import { getMembers, postEnrol } from '../connection/requests.ts';
 import { requireSecureUrl } from '../connection/url.ts';
+import { enrolAgain } from './enrol-again.ts';
 import { type Enrolment, findEnrolment, saveEnrolment } from './enrolment.ts';
 import { createIdentity, loadIdentity, readIdentityKey } from './identity-file.ts';
 import { noteSeen } from './members.ts';
@@ -23,12 +24,15 @@ export interface Enrolled {
   readonly enrolment: Enrolment;
   /** Enrolled so far, this node included. None of them is accepted yet. */
   readonly members: readonly Member[];
+  /** The folder was enrolled before: the key is new, the ledger and accepted members are those of before. */
+  readonly again: boolean;
 }
 
 /**
- * Makes this node's key, on this machine, and binds it to the invite. An enrolment that was interrupted can be tried
+ * Makes this node's key, on this machine, and binds it to the invite. A folder that is enrolled gets a new key from an
+ * invite of the same coordinator for the same name, and keeps its ledger. An enrolment that was interrupted can be tried
  * again with the same folder and passphrase, even when the coordinator's answer got lost.
- * @throws invite-invalid, conflict (the folder is enrolled already), forbidden (wrong passphrase), policy-refused (plain
+ * @throws invite-invalid, conflict (the folder is another coordinator's or name's), already-running, forbidden (wrong passphrase), policy-refused (plain
  * HTTP), unavailable
  */
 export async function enrol(options: EnrolOptions): Promise<Enrolled> {
@@ -37,13 +41,10 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
   const base = requireSecureUrl(invite.url, allowInsecure);
   const before = await findEnrolment(folder);
   if (before)
-    throw new TributaryError(
-      'conflict',
-      `${folder} is enrolled with ${before.url} as ${before.name} already.`,
-      {
-        remedy: 'Use another state folder for another coordinator.',
-      },
-    );
+    return enrolAgain({
+      ...{ folder, passphrase, base, invite, before },
+      bind: (identity) => bind(base, invite.key, invite.secret, identity, false),
+    });
   const started = (await readIdentityKey(folder)) !== undefined;
   if (!started && invite.expires <= Date.now())
     throw new TributaryError(
@@ -62,7 +63,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
   const { url, key, name, role } = invite;
   const enrolment = { url, key, name, role };
   await saveEnrolment(folder, enrolment);
-  return { identity, enrolment, members };
+  return { identity, enrolment, members, again: false };
 }
 
 async function bind(

@@ -3,6 +3,7 @@
  * ChaCha20-Poly1305 (RFC 8439). The key is made on this machine and never leaves it.
  */
 import { type ScryptOptions, scrypt } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   Bytes,
@@ -72,13 +73,27 @@ export async function openNextIdentity(
   before: NodeIdentity,
   passphrase: string,
 ): Promise<NodeIdentity> {
-  const path = nextIn(folder);
-  const started = await readJson(path, IdentityFile);
-  if (started) return unseal(path, started, passphrase);
+  const started = await findNextIdentity(folder, passphrase);
+  if (started) return started;
   const splitSeed = splitSeedOf(nodeCrypto, before);
   const next = { ...identityFromSeed(nodeCrypto, nodeRandom(32)), splitSeed };
-  await write(path, next, passphrase);
+  await write(nextIn(folder), next, passphrase);
   return next;
+}
+
+/** The successor that something interrupted left. @throws forbidden for a wrong passphrase, storage-failed */
+export async function findNextIdentity(
+  folder: string,
+  passphrase: string,
+): Promise<NodeIdentity | undefined> {
+  const path = nextIn(folder);
+  const started = await readJson(path, IdentityFile);
+  return started && unseal(path, started, passphrase);
+}
+
+/** For a successor that no coordinator will ever know. */
+export async function discardNextIdentity(folder: string): Promise<void> {
+  await rm(nextIn(folder), { force: true });
 }
 
 /** The successor takes the place of the key, which is gone then. */

@@ -118,6 +118,7 @@ export const ROTATION_CRASH_POINTS = [
   'coordinator.rotate.committed',
   'coordinator.rotate.own',
   'node.rotate.bound',
+  'node.enrol-again.bound',
   ...(['synced', 'renamed', 'durable'] as const).map((moment) => `node.identity.next.${moment}` as const),
 ] as const;
 

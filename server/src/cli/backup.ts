@@ -101,6 +101,7 @@ function describe({ data, coordinator, epoch, models, encrypted, runs }: Restore
     ...(open.length > 0
       ? ['A node that has seen more rounds says `rolled-back`: then start another run from the newest model.']
       : []),
+    'A partner whose key changed after this backup: `tributary partners remove` and `invite` it, and it keeps its folder.',
     `Next: make sure that the former coordinator never runs again, then \`tributary-server start --data ${data}${encrypted ? ' --encrypt-blobs KEYFILE' : ''}\`.`,
   ];
 }

@@ -5,6 +5,7 @@ import { decodeInvite, fingerprint, type Invite, TributaryError } from '@tributa
 import { nodeCrypto } from '@tributary/protocol/node';
 import { parse } from 'yaml';
 import { enrol } from '../../node/enrol.ts';
+import { findEnrolment } from '../../node/enrolment.ts';
 import { command } from '../command.ts';
 import { nodeSkeleton } from '../node-skeleton.ts';
 import { fields, note, plural, printResult } from '../output.ts';
@@ -19,7 +20,10 @@ export const init = command({
       line: 'node init tributary-invite:...',
       does: 'in this folder; asks twice for a passphrase that encrypts the key',
     },
-    { line: 'node init tributary-invite:... --dir clinic-a', does: 'in another folder' },
+    {
+      line: 'node init tributary-invite:... --dir clinic-a',
+      does: 'in another folder; one that has a ledger keeps it, for who was removed and invited anew',
+    },
     {
       line: 'node init tributary-invite:... --passphrase-file FILE',
       does: 'without a terminal; TRIBUTARY_PASSPHRASE works too',
@@ -41,10 +45,13 @@ export const init = command({
     const file = join(args.dir, 'node.yaml');
     const found = await readNodeFile(file, invite);
     const state = resolve(args.dir, found?.state ?? DEFAULT_STATE);
-    const question = `New passphrase for the key of ${invite.name}, 8 characters or more`;
-    const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: true });
+    const enrolled = (await findEnrolment(state)) !== undefined;
+    const question = enrolled
+      ? `Passphrase of ${state}, for the new key too`
+      : `New passphrase for the key of ${invite.name}, 8 characters or more`;
+    const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: !enrolled });
     await mkdir(args.dir, { recursive: true, mode: 0o700 });
-    const { identity, enrolment, members } = await enrol({
+    const { identity, enrolment, members, again } = await enrol({
       invite: args.invite,
       folder: state,
       passphrase,
@@ -57,13 +64,19 @@ export const init = command({
     const coordinator = fingerprint(nodeCrypto, enrolment.key);
     printResult(
       context,
-      { ...enrolment, fingerprint: own, key: identity.id, coordinator: enrolment.key, state, config: file },
-      `${enrolment.name} is enrolled with ${enrolment.url}.\n${fields(context, [
-        ['own key', own],
-        ['coordinator', coordinator],
-        ['state', `${state}  (encrypted key, accepted members, ledger)`],
-        ['config', `${file}${found ? '' : '  (new: say there where your data lies)'}`],
-      ])}`,
+      {
+        ...{ ...enrolment, fingerprint: own, key: identity.id, coordinator: enrolment.key, state },
+        ...{ config: file, again },
+      },
+      `${enrolment.name} is enrolled with ${enrolment.url}${again ? ' anew: the key is new, ledger and accepted members stay' : ''}.\n${fields(
+        context,
+        [
+          ['own key', own],
+          ['coordinator', coordinator],
+          ['state', `${state}  (encrypted key, accepted members, ledger)`],
+          ['config', `${file}${found ? '' : '  (new: say there where your data lies)'}`],
+        ],
+      )}`,
     );
     const others = members.filter((member) => member.key !== identity.id).length;
     note(

@@ -1,0 +1,73 @@
+/**
+ * A partner that was removed and invited anew, into the folder that it has (SECURITY.md, when a key is stolen): the key is
+ * new, the ledger stays. A folder without it could send a second vector on weights that it has sent one on.
+ */
+import { type Identity, type Invite, type Member, TributaryError } from '@tributary/protocol';
+import { crashPoint } from '@tributary/protocol/node';
+import { getMembers } from '../connection/requests.ts';
+import type { Enrolled } from './enrol.ts';
+import type { Enrolment } from './enrolment.ts';
+import {
+  adoptNextIdentity,
+  discardNextIdentity,
+  findNextIdentity,
+  loadIdentity,
+  openNextIdentity,
+} from './identity-file.ts';
+import { lockFolder } from './lock.ts';
+import { noteSeen } from './members.ts';
+
+export interface EnrolAgainOptions {
+  readonly folder: string;
+  /** Of the old key, and of the new one. */
+  readonly passphrase: string;
+  readonly base: URL;
+  readonly invite: Invite;
+  readonly before: Enrolment;
+  /** Shows the invite. @throws as it is refused */
+  readonly bind: (identity: Identity) => Promise<Member[]>;
+}
+
+/**
+ * The new key is on disk before the coordinator hears of it, and takes the old one's place after: interrupted at any
+ * point, it can be tried again.
+ * @throws conflict (another coordinator, another name), already-running, forbidden (wrong passphrase), invite-invalid
+ */
+export async function enrolAgain(options: EnrolAgainOptions): Promise<Enrolled> {
+  const { folder, passphrase, base, invite, before, bind } = options;
+  const { key, name, role } = before;
+  if (invite.key !== key || invite.name !== name || invite.role !== role)
+    throw new TributaryError('conflict', `${folder} is enrolled with ${before.url} as ${name} already.`, {
+      remedy: 'Use another state folder for another coordinator or another name.',
+    });
+  const release = await lockFolder(folder);
+  try {
+    const old = await loadIdentity(folder, passphrase);
+    const left = await findNextIdentity(folder, passphrase);
+    const known = left && (await membersFor(base, key, left));
+    // Of a rotation that came to nothing.
+    if (left && !known) await discardNextIdentity(folder);
+    const identity = known ? left : await openNextIdentity(folder, old, passphrase);
+    const members = known || (await bind(identity));
+    if (members.find((member) => member.key === identity.id)?.name !== name)
+      throw new TributaryError('invite-invalid', `The coordinator does not list this node as ${name}.`);
+    crashPoint('node.enrol-again.bound');
+    await adoptNextIdentity(folder);
+    await noteSeen(folder, members).catch(() => {});
+    return { identity, enrolment: before, members, again: true };
+  } finally {
+    await release();
+  }
+}
+
+/** Null when the coordinator does not know the key. @throws unavailable */
+async function membersFor(base: URL, coordinator: string, identity: Identity): Promise<Member[] | null> {
+  return getMembers(base, coordinator, identity).catch((error) => {
+    if (
+      error instanceof TributaryError &&
+      ['unauthenticated', 'forbidden', 'key-rotated'].includes(error.code)
+    )
+      return null;
+    throw error;
+  });
+}
