@@ -53,6 +53,7 @@ export async function enrolAgain(options: EnrolAgainOptions): Promise<Enrolled> 
       throw new TributaryError('invite-invalid', `The coordinator does not list this node as ${name}.`);
     crashPoint('node.enrol-again.bound');
     await adoptNextIdentity(folder);
+    // As after a rotation: the node notes it again when it connects.
     await noteSeen(folder, members).catch(() => {});
     return { identity, enrolment: before, members, again: true };
   } finally {
