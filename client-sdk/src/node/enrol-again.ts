@@ -5,8 +5,7 @@
 import { type Identity, type Invite, type Member, TributaryError } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
 import { getMembers } from '../connection/requests.ts';
-import type { Enrolled } from './enrol.ts';
-import type { Enrolment } from './enrolment.ts';
+import type { Enrolled, Enrolment } from './enrolment.ts';
 import {
   adoptNextIdentity,
   discardNextIdentity,

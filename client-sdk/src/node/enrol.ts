@@ -4,7 +4,7 @@ import { crashPoint } from '@tributary/protocol/node';
 import { getMembers, postEnrol } from '../connection/requests.ts';
 import { requireSecureUrl } from '../connection/url.ts';
 import { enrolAgain } from './enrol-again.ts';
-import { type Enrolment, findEnrolment, saveEnrolment } from './enrolment.ts';
+import { type Enrolled, findEnrolment, saveEnrolment } from './enrolment.ts';
 import { createIdentity, loadIdentity, readIdentityKey } from './identity-file.ts';
 import { noteSeen } from './members.ts';
 
@@ -17,15 +17,6 @@ export interface EnrolOptions {
   readonly passphrase: string;
   /** Allows plain HTTP to another machine. */
   readonly allowInsecure?: boolean;
-}
-
-export interface Enrolled {
-  readonly identity: Identity;
-  readonly enrolment: Enrolment;
-  /** Enrolled so far, this node included. None of them is accepted yet. */
-  readonly members: readonly Member[];
-  /** The folder was enrolled before: the key is new, the ledger and accepted members are those of before. */
-  readonly again: boolean;
 }
 
 /**

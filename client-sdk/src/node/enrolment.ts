@@ -1,6 +1,15 @@
 /** The coordinator that this node is enrolled with: `coordinator.json` in the state folder. */
 import { join } from 'node:path';
-import { Closed, Key, LIMITS, Name, Role, TributaryError } from '@tributary/protocol';
+import {
+  Closed,
+  type Identity,
+  Key,
+  LIMITS,
+  type Member,
+  Name,
+  Role,
+  TributaryError,
+} from '@tributary/protocol';
 import { type Static, Type } from '@tributary/protocol/typebox';
 import { readJson, writeJson } from './files.ts';
 
@@ -15,6 +24,16 @@ const EnrolmentFile = Closed({
   role: Role,
 });
 export type Enrolment = Static<typeof EnrolmentFile>;
+
+/** What joining a coordinator comes to. */
+export interface Enrolled {
+  readonly identity: Identity;
+  readonly enrolment: Enrolment;
+  /** Enrolled so far, this node included. None of them is accepted yet. */
+  readonly members: readonly Member[];
+  /** The folder was enrolled before: the key is new, the ledger and accepted members are those of before. */
+  readonly again: boolean;
+}
 
 const pathIn = (folder: string): string => join(folder, 'coordinator.json');
 

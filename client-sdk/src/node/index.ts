@@ -1,8 +1,8 @@
 /** A node's state folder: its key, its coordinator, accepted members, approvals, ledger; and running it. */
 export { type Approval, approve, listApprovals, listPending, refuse } from './approvals.ts';
 export { loadNodeConfig, type NodeConfig } from './config.ts';
-export { type Enrolled, type EnrolOptions, enrol } from './enrol.ts';
-export { type Enrolment, loadEnrolment } from './enrolment.ts';
+export { type EnrolOptions, enrol } from './enrol.ts';
+export { type Enrolled, type Enrolment, loadEnrolment } from './enrolment.ts';
 export { createIdentity, loadIdentity, readIdentityKey } from './identity-file.ts';
 export { openFileLedger } from './ledger/file.ts';
 export { createMemoryLedger } from './ledger/memory.ts';
