@@ -15,7 +15,8 @@ export const IDENTITY_FILE = 'coordinator.key';
  * The lock that keeps a second coordinator out is SQLite's own exclusive lock on the file: the operating system drops it
  * with the process, however that ends. No other code of this process may open the file (closing it drops POSIX locks).
  * `synchronous=FULL`: what was acknowledged survives a power cut, not only a crash. The log is cut back to 16 MiB after a
- * checkpoint, should one transaction have made it larger.
+ * checkpoint, should one transaction have made it larger. Pages are cached up to 4 MiB: with the 16 of the driver, memory
+ * would grow for thousands of rounds.
  */
 const SETTINGS = `
   PRAGMA busy_timeout = 0;
@@ -23,6 +24,7 @@ const SETTINGS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA foreign_keys = ON;
+  PRAGMA cache_size = -4096;
   PRAGMA journal_size_limit = 16777216;
   BEGIN IMMEDIATE; COMMIT;
 `;
