@@ -42,12 +42,22 @@ export async function enrolAgain(options: EnrolAgainOptions): Promise<Enrolled> 
   const release = await lockFolder(folder);
   try {
     const old = await loadIdentity(folder, passphrase);
+    /** It may be enrolled already: then the answer got lost. */
+    const goOn = async (identity: Identity) => {
+      const known = await getMembers(base, key, identity).catch(() => null);
+      return known ? { identity, members: known } : bound(identity);
+    };
+    const fresh = () => openNextIdentity(folder, old, passphrase).then(bound);
+    const bound = async (identity: Identity) => ({ identity, members: await bind(identity) });
     const left = await findNextIdentity(folder, passphrase);
-    const known = left && (await membersFor(base, key, left));
-    // Of a rotation that came to nothing.
-    if (left && !known) await discardNextIdentity(folder);
-    const identity = known ? left : await openNextIdentity(folder, old, passphrase);
-    const members = known || (await bind(identity));
+    const { identity, members } = left
+      ? await goOn(left).catch(async (error) => {
+          if (error.code !== 'conflict') throw error;
+          // Of a rotation that was revoked with the old key: nobody will ever know it.
+          await discardNextIdentity(folder);
+          return fresh();
+        })
+      : await fresh();
     if (members.find((member) => member.key === identity.id)?.name !== name)
       throw new TributaryError('invite-invalid', `The coordinator does not list this node as ${name}.`);
     crashPoint('node.enrol-again.bound');
@@ -58,16 +68,4 @@ export async function enrolAgain(options: EnrolAgainOptions): Promise<Enrolled> 
   } finally {
     await release();
   }
-}
-
-/** Null when the coordinator does not know the key. @throws unavailable */
-async function membersFor(base: URL, coordinator: string, identity: Identity): Promise<Member[] | null> {
-  return getMembers(base, coordinator, identity).catch((error) => {
-    if (
-      error instanceof TributaryError &&
-      ['unauthenticated', 'forbidden', 'key-rotated'].includes(error.code)
-    )
-      return null;
-    throw error;
-  });
 }
