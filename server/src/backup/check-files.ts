@@ -6,6 +6,7 @@ import { type RunState, updatesOf } from '../round/index.ts';
 import { HASH } from '../storage/files.ts';
 import { type CheckContext, look, soundness } from './check-context.ts';
 import { replayed } from './check-rows.ts';
+import { LEFTOVER_REMEDY, leftoversOf } from './files.ts';
 
 export async function modelFindings({ folder, store, encryption }: CheckContext): Promise<Finding[]> {
   const heads = new Map((await store.runs()).map(({ id, model, status }) => [model, { id, status }]));
@@ -35,13 +36,17 @@ export async function modelFindings({ folder, store, encryption }: CheckContext)
     : [fine('models', `${named.length} named by runs, all ${soundness(encryption)}`)];
 }
 
-/** Masked updates of open attempts: each acknowledged one is there as it was. */
+/**
+ * Masked updates of open attempts: each acknowledged one is there as it was. Those of attempts from before a restore are
+ * not: no backup holds any.
+ */
 export async function updateFindings(context: CheckContext): Promise<Finding[]> {
   const wrong: Finding[] = [];
+  const epoch = await context.store.epoch();
   let count = 0;
   for (const { id, state } of await replayed(context)) {
     const open = openAttempt(state);
-    if (!open) continue;
+    if (open?.announcement.epoch !== epoch) continue;
     for (const { member, sha256 } of updatesOf(open)) {
       count++;
       const path = join(context.folder, 'spool', open.attempt, member);
@@ -79,6 +84,13 @@ export async function strayFindings(context: CheckContext): Promise<Finding[]> {
       'Nothing to do: an upload may be under way; else the coordinator deletes them at its next start, models after an hour.',
     ),
   ];
+}
+
+/** Beside the folder, where a `backup` or `restore` that was killed left them. */
+export async function leftoverFindings({ folder }: CheckContext): Promise<Finding[]> {
+  const left = await leftoversOf(folder);
+  if (left.length === 0) return [];
+  return [warning('leftovers', `Half a backup or restore: ${left.join(', ')}.`, LEFTOVER_REMEDY)];
 }
 
 async function list(folder: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 /** What the check says of a data folder with two published rounds and an open attempt, sound and damaged. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Finding } from '@tributary/protocol';
@@ -122,6 +122,20 @@ it.each<[string, (folder: string) => unknown, string, RegExp, RegExp]>([
     /restore/,
   ],
   [
+    'an update of an open attempt that is gone',
+    (folder) => rmSync(join(folder, 'spool'), { recursive: true }),
+    'updates',
+    /open attempt of run run-1 is missing or damaged/,
+    /at the next start/,
+  ],
+  [
+    'what a killed backup left beside it, which may hold the key',
+    (folder) => mkdirSync(`${folder}.0123456789ab.part`),
+    'leftovers',
+    /copy-\d+\.0123456789ab\.part/,
+    /delete them/,
+  ],
+  [
     'files that nothing names',
     (folder) => writeFileSync(join(folder, 'blobs', hash('stray')), 'stray'),
     'strays',
@@ -162,8 +176,16 @@ it('a restored backup goes on in a higher epoch each time, and its open attempt 
   const out = join(home, 'backup');
   expect(await writeBackup(sound, out)).toMatchObject({ live: false, models: 3, epoch: 1 });
   const [first, second] = [join(home, 'first'), join(home, 'second')];
+  const left = `${first}.0123456789ab.part`;
+  mkdirSync(left);
   const at = Date.parse('2026-11-23');
-  expect((await restoreBackup(out, first, { now: () => at })).epoch).toEqual({ before: 1, now: at / 1000 });
+  expect(await restoreBackup(out, first, { now: () => at })).toMatchObject({
+    epoch: { before: 1, now: at / 1000 },
+    leftovers: [left],
+  });
+  rmSync(left, { recursive: true });
+  // Before its first start, too, although the updates of the attempt that is open in it are in no backup.
+  expect(wrong(await checkFolder(first))).toEqual([]);
   // A clock that stands still, or went back, does not matter in place: the epoch only rises.
   expect((await restoreInPlace(first, () => 0)).epoch.now).toBe(at / 1000 + 1);
   expect((await restoreBackup(out, second, { now: () => at + 5000 })).epoch.now).toBe(at / 1000 + 5);

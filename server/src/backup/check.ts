@@ -12,7 +12,7 @@ import { requireNotReplaced } from '../registry/own-keys.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore, type SqliteStore } from '../storage/sqlite/store.ts';
 import { backupFindings } from './check-backup.ts';
-import { modelFindings, strayFindings, updateFindings } from './check-files.ts';
+import { leftoverFindings, modelFindings, strayFindings, updateFindings } from './check-files.ts';
 import { journalFindings, rowFindings, transcriptFindings } from './check-rows.ts';
 import { copyDatabase } from './copy-database.ts';
 import { MANIFEST_FILE } from './manifest.ts';
@@ -47,6 +47,7 @@ export async function checkFolder(folder: string, keyFile?: string): Promise<Fin
         ...(await guarded('models', () => modelFindings(context))),
         ...(isBackup ? [] : await guarded('updates', () => updateFindings(context))),
         ...(isBackup ? [] : await guarded('strays', () => strayFindings(context))),
+        ...(await guarded('leftovers', () => leftoverFindings(context))),
       ];
     } finally {
       await opened.store.close();

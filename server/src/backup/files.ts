@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { type AtRest, openChunks } from '../at-rest/reader.ts';
 import { createSealer } from '../at-rest/sealer.ts';
-import { asFileError, PRIVATE_FILE, partOf, syncFolder } from '../storage/files.ts';
+import { asFileError, isPartOf, PRIVATE_FILE, partOf, syncFolder } from '../storage/files.ts';
 
 export interface Copied {
   readonly bytes: number;
@@ -56,6 +56,18 @@ export async function requireEmpty(folder: string, remedy: string): Promise<void
   });
   if (names.length > 0) throw new TributaryError('conflict', `${folder} is not empty.`, { remedy });
 }
+
+/**
+ * Folders beside `folder` that a `backup` or `restore` of this name left when it was killed. Another one may be writing in
+ * them, so they are named and not deleted.
+ */
+export async function leftoversOf(folder: string): Promise<string[]> {
+  const names = await readdir(dirname(folder)).catch(() => []);
+  return names.filter((name) => isPartOf(name, basename(folder))).map((name) => join(dirname(folder), name));
+}
+
+export const LEFTOVER_REMEDY =
+  'They can hold the coordinator’s private key: delete them when no other backup or restore is running.';
 
 /** Lets `fill` fill a folder beside `folder`, which then takes its name. A failure leaves nothing behind. */
 export async function makeWhole<T>(folder: string, fill: (part: string) => Promise<T>): Promise<T> {

@@ -1,4 +1,7 @@
-/** A data folder with two published rounds and an open attempt, for tests; models are words instead of weights. */
+/**
+ * A data folder with two published rounds and an open attempt that has one update, for tests; models and updates are words
+ * instead of weights.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toBase64 } from '@tributary/protocol';
@@ -6,7 +9,7 @@ import { createLiveRun } from '../coordinator/live-run.ts';
 import { createLoop, toRow } from '../coordinator/loop.ts';
 import { context, createWorld } from '../round/fixtures.ts';
 import { createRun, MACHINE_VERSION } from '../round/index.ts';
-import { hash } from '../storage/fixtures.ts';
+import { hash, invited } from '../storage/fixtures.ts';
 import { IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore } from '../storage/sqlite/store.ts';
 
@@ -19,7 +22,11 @@ export async function writeDataFolder(folder: string): Promise<void> {
   const world = createWorld(3);
   const { id, plan, planHash, parameters, head } = world.state;
   const state = createRun({ id, plan, planHash, parameters, model: head.model, weights: head.weights });
-  for (const { id: member } of world.partners) world.take({ type: 'consent', member });
+  for (const { id: member, name } of world.partners) {
+    await store.invite(invited(name, name));
+    await store.enrol(hash(name), member, 1000);
+    world.take({ type: 'consent', member });
+  }
   for (let round = 1; round <= 2; round++) {
     world.open();
     world.settle();
@@ -27,7 +34,14 @@ export async function writeDataFolder(folder: string): Promise<void> {
     world.inbox = [];
   }
   world.open();
-  world.settle(({ type }) => type === 'update');
+  let updates = 0;
+  world.settle((input) => {
+    if (input.type !== 'update' || updates++ > 0) return input.type === 'update';
+    const spool = join(folder, 'spool', input.attempt);
+    mkdirSync(spool, { recursive: true });
+    writeFileSync(join(spool, input.member), `update of ${input.member} in ${input.attempt}`);
+    return false;
+  });
   const run = createLiveRun(state, 0, 1, head.model, 1);
   await store.commit({
     epoch: 1,

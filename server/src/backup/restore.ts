@@ -12,7 +12,7 @@ import { asFileError } from '../storage/files.ts';
 import type { RunRow } from '../storage/ports.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore, type SqliteStore } from '../storage/sqlite/store.ts';
-import { copyPrivate, makeWhole, requireEmpty } from './files.ts';
+import { copyPrivate, leftoversOf, makeWhole, requireEmpty } from './files.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 
 export interface RestoreReport {
@@ -23,6 +23,8 @@ export interface RestoreReport {
   /** Id of the key of its models; null when they are not encrypted. */
   readonly encrypted: string | null;
   readonly runs: readonly Pick<RunRow, 'id' | 'status' | 'round'>[];
+  /** Folders beside it that a killed restore to this name left. */
+  readonly leftovers: readonly string[];
 }
 
 export interface RestoreOptions {
@@ -63,7 +65,7 @@ export async function restoreBackup(
     return { data: folder, coordinator, models, encrypted, ...(await raise(store, now())) };
   });
   crashPoint('restore.folder.renamed');
-  return report;
+  return { ...report, leftovers: await leftoversOf(folder) };
 }
 
 interface Keys {
@@ -103,7 +105,8 @@ export async function restoreInPlace(folder: string, now = Date.now): Promise<Re
   const store = await openSqliteStore(folder, { dropDamaged: true });
   const models = (await store.namedBlobs()).size;
   const encrypted = await readMarker(folder);
-  return { data: folder, coordinator: id, models, encrypted, ...(await raise(store, now())) };
+  const leftovers = await leftoversOf(folder);
+  return { data: folder, coordinator: id, models, encrypted, leftovers, ...(await raise(store, now())) };
 }
 
 async function restoreFile(

@@ -49,7 +49,7 @@ it('says that the open attempt goes on; strays of a crash are gone, what may be 
   writeFileSync(join(folder, 'spool', hash('an attempt that is over'), 'A'.repeat(43)), '');
   await withApp(folder, (app) => {
     expect(app.startUp).toEqual([
-      'Run run-1: attempt 1 of round 3 goes on in phase upload, with 0 updates on disk.',
+      'Run run-1: attempt 1 of round 3 goes on in phase upload, with 1 update on disk.',
       'Deleted the updates of 1 former attempt.',
       'Deleted 1 model that nothing names.',
     ]);
@@ -80,6 +80,7 @@ it('goes on without the open attempt where the journal is damaged, and tells why
       expect.stringMatching(
         /attempt 1 of round 3 is void, the next one opens by itself. The journal is damaged at entry \d+/,
       ),
+      'Deleted the updates of 1 former attempt.',
     ]);
     expect(await show()).toMatchObject({
       status: 'running',

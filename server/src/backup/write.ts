@@ -16,7 +16,7 @@ import { PRIVATE_FILE } from '../storage/files.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore } from '../storage/sqlite/store.ts';
 import { copyDatabase } from './copy-database.ts';
-import { type Copied, copyPrivate, makeWhole, requireEmpty } from './files.ts';
+import { type Copied, copyPrivate, leftoversOf, makeWhole, requireEmpty } from './files.ts';
 import { type BackupFile, createManifest, MANIFEST_FILE } from './manifest.ts';
 
 export interface BackupReport {
@@ -30,6 +30,8 @@ export interface BackupReport {
   readonly encrypted: string | null;
   /** False without the key of encrypted models: that they decrypt is not known. */
   readonly modelsChecked: boolean;
+  /** Folders beside it that a killed backup of this name left. */
+  readonly leftovers: readonly string[];
 }
 
 /**
@@ -77,7 +79,7 @@ export async function writeBackup(folder: string, out: string, keyFile?: string)
     return { out, live, epoch, models: named.length, bytes, encrypted, modelsChecked };
   });
   crashPoint('backup.folder.renamed');
-  return report;
+  return { ...report, leftovers: await leftoversOf(out) };
 }
 
 /** In a copy of its own: opening a database may write to it. */

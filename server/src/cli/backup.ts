@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { fingerprint, isOver } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { defineCommand } from 'citty';
+import { LEFTOVER_REMEDY } from '../backup/files.ts';
 import { type RestoreReport, restoreBackup, restoreInPlace } from '../backup/restore.ts';
 import { writeBackup } from '../backup/write.ts';
 import { encryptBlobsArg, keyFileOf } from './blob-key.ts';
@@ -41,6 +42,7 @@ export const backup = defineCommand({
         ? []
         : ['Whether they decrypt was not checked: give the key with --encrypt-blobs.']),
       'It holds the coordinator’s private key: keep it like that, and encrypt it where it leaves this machine.',
+      ...describeLeftovers(report.leftovers),
     ];
     print(args.json, report, text);
   },
@@ -89,7 +91,7 @@ export const restore = defineCommand({
   },
 });
 
-function describe({ data, coordinator, epoch, models, encrypted, runs }: RestoreReport): string[] {
+function describe({ data, coordinator, epoch, models, encrypted, runs, leftovers }: RestoreReport): string[] {
   const open = runs.filter(({ status }) => !isOver(status));
   return [
     `${data} is ready: ${runs.length} runs, ${models} models, key ${fingerprint(nodeCrypto, coordinator)}.`,
@@ -103,7 +105,13 @@ function describe({ data, coordinator, epoch, models, encrypted, runs }: Restore
       : []),
     'A partner whose key changed after this backup: `tributary partners remove` and `invite` it, and it keeps its folder.',
     `Next: make sure that the former coordinator never runs again, then \`tributary-server start --data ${data}${encrypted ? ' --encrypt-blobs KEYFILE' : ''}\`.`,
+    ...describeLeftovers(leftovers),
   ];
+}
+
+function describeLeftovers(leftovers: readonly string[]): string[] {
+  if (leftovers.length === 0) return [];
+  return [`Left by one that was killed: ${leftovers.join(', ')}. ${LEFTOVER_REMEDY}`];
 }
 
 function print(json: boolean, report: object, text: readonly string[]): void {

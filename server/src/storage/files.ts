@@ -37,6 +37,11 @@ export function partOf(path: string): string {
   return `${path}.${randomBytes(6).toString('hex')}${PART}`;
 }
 
+/** Whether `partOf` made this name for one called `whole`. */
+export function isPartOf(name: string, whole: string): boolean {
+  return name.startsWith(`${whole}.`) && /^\.[0-9a-f]{12}\.part$/.test(name.slice(whole.length));
+}
+
 /** Makes the folder, durably. */
 export async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
