@@ -12,7 +12,8 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { startAggregation } from './aggregation/index.ts';
 import { settleEncryption } from './at-rest/marker.ts';
-import { offerSnapshots } from './backup/snapshot-socket.ts';
+import { onceFree } from './backup/once-free.ts';
+import { isServed, offerSnapshots } from './backup/snapshot-socket.ts';
 import { createCoordinator } from './coordinator/coordinator.ts';
 import { createEngines } from './coordinator/engines.ts';
 import { createPeople } from './coordinator/people.ts';
@@ -81,7 +82,8 @@ export interface App {
 
 /** @throws already-running, storage-failed, unsupported-version */
 export async function createApp(options: AppOptions): Promise<App> {
-  const store = await openSqliteStore(options.folder);
+  const { folder } = options;
+  const store = await onceFree(() => openSqliteStore(folder), { hopeless: () => isServed(folder) });
   try {
     return await assemble(options, store);
   } catch (error) {

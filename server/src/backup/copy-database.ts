@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { asFileError, PRIVATE_FILE } from '../storage/files.ts';
 import { DATABASE_FILE } from '../storage/sqlite/open.ts';
-import { openSqliteStore } from '../storage/sqlite/store.ts';
-import { takeSnapshot } from './snapshot-socket.ts';
+import { openSqliteStore, type SqliteStore } from '../storage/sqlite/store.ts';
+import { onceFree } from './once-free.ts';
+import { type TakenSnapshot, takeSnapshot } from './snapshot-socket.ts';
 
 /**
  * @param into a file that is not there yet
@@ -20,12 +21,24 @@ export async function copyDatabase(folder: string, into: string): Promise<{ live
     });
   });
   await (await open(into, 'wx', PRIVATE_FILE)).close();
-  const taken = await takeSnapshot(folder);
-  if (taken) {
-    await copyFile(taken.file, into).finally(taken.release);
+  const found = await onceFree(() => look(folder));
+  if ('file' in found) {
+    await copyFile(found.file, into).finally(found.release);
     return { live: true };
   }
-  const store = await openSqliteStore(folder, { asIs: true }).catch((error) => {
+  try {
+    await found.copyTo(into);
+  } finally {
+    await found.close();
+  }
+  return { live: false };
+}
+
+/** From the coordinator, or from the file when none runs. */
+async function look(folder: string): Promise<TakenSnapshot | SqliteStore> {
+  const taken = await takeSnapshot(folder);
+  if (taken) return taken;
+  return openSqliteStore(folder, { asIs: true }).catch((error) => {
     if (!(error instanceof TributaryError) || error.code !== 'already-running') throw error;
     throw new TributaryError('already-running', error.message, {
       remedy:
@@ -33,10 +46,4 @@ export async function copyDatabase(folder: string, into: string): Promise<{ live
         'socket. Try again, or stop the coordinator for the time of the backup.',
     });
   });
-  try {
-    await store.copyTo(into);
-  } finally {
-    await store.close();
-  }
-  return { live: false };
 }

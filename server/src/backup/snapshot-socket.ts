@@ -38,7 +38,7 @@ export interface OfferOptions {
   readonly log: Logger;
 }
 
-/** Deletes what a crash left, then listens. Each connection gets one copy, which is deleted when it ends. */
+/** Deletes what a crash left, then listens. Each connection that asks gets one copy, which is deleted when it ends. */
 export async function offerSnapshots({ folder, copyTo, log }: OfferOptions): Promise<SnapshotSocket> {
   for (const name of await readdir(folder))
     if (name === SOCKET || COPY.test(name)) await rm(join(folder, name), { force: true });
@@ -54,8 +54,10 @@ export async function offerSnapshots({ folder, copyTo, log }: OfferOptions): Pro
     const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     socket.on('error', () => socket.destroy()).resume();
     ended.then(() => sockets.delete(socket));
-    // One copy at a time, however many ask.
-    last = last.then(() => serve(socket, ended)).catch((err) => log.error({ err }, 'snapshot failed'));
+    socket.once('data', () => {
+      // One copy at a time, however many ask.
+      last = last.then(() => serve(socket, ended)).catch((err) => log.error({ err }, 'snapshot failed'));
+    });
   });
 
   async function serve(socket: Socket, ended: Promise<void>): Promise<void> {
@@ -102,11 +104,25 @@ export interface TakenSnapshot {
   release(): void;
 }
 
+/** Whether a coordinator runs on the folder: it answers there. */
+export async function isServed(folder: string): Promise<boolean> {
+  const reached = reach(folder);
+  if (!reached) return false;
+  const socket = createConnection(reached.path);
+  const served = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  });
+  socket.destroy();
+  reached.done();
+  return served;
+}
+
 /** Null when no coordinator offers one. @throws what kept the coordinator from making it */
 export async function takeSnapshot(folder: string): Promise<TakenSnapshot | null> {
   const reached = reach(folder);
   if (!reached) return null;
   const socket = createConnection(reached.path);
+  socket.write('snapshot\n');
   const line = await new Promise<string | null>((resolve) => {
     let text = '';
     socket.on('error', () => resolve(null));
