@@ -21,8 +21,8 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function describe({ rounds, nodes, seconds, growth }: SoakReport): string {
   const lines = growth.map(
-    ({ who, mb, rss, files, held }) =>
-      `${who.padEnd(12)} ${mb.toFixed(2)} MB and ${files.toFixed(1)} open files in 1,000 rounds, ${rss.toFixed(0)} MB in all: ${held ? 'held' : 'GROWS'}`,
+    ({ who, mb, rss, live, files, held }) =>
+      `${who.padEnd(12)} ${mb.toFixed(2)} MB${live === null ? '' : ` (${live.toFixed(2)} MB of it live)`} and ${files.toFixed(1)} open files in 1,000 rounds, ${rss.toFixed(0)} MB in all: ${held ? 'held' : 'GROWS'}`,
   );
   const speed = `${rounds} rounds of ${nodes} partners in ${seconds.toFixed(0)} s`;
   return `${[speed, ...lines].join('\n')}\n`;

@@ -14,14 +14,15 @@ export interface SoakOptions {
 export const HELP = `npm run soak -- [options]
 
 A coordinator in a process of its own, and real clients in this one, train round after round. After a warm-up memory and
-open files of both are measured: memory may grow by less than 2 MB in 1,000 rounds, files not at all. Exit code 1 when
-they do. Fewer than 1,000 rounds measure the memory roughly: give them a wider goal.
+open files of both are measured: memory may grow by less than 2 MB in 1,000 rounds, files not at all, and what is live in
+the clients by less than 2 MB in 1,000 rounds, or in all when there are fewer. Exit code 1 when they do. Fewer than 1,000
+rounds measure the resident memory roughly: give them a wider goal.
 
   --rounds N     rounds that are measured (1000)
   --warmup N     rounds before (300)
   --nodes N      partners, 3 to 20 (3)
   --params N     parameters of the model (10000)
-  --goal MB      growth of memory in 1,000 rounds that is too much (2)
+  --goal MB      growth of resident memory in 1,000 rounds that is too much (2)
   --json         one JSON object on standard output
 
 Examples

@@ -7,12 +7,19 @@ import { slope } from './slope.ts';
 
 /** Rounds between two measurements. */
 const EVERY = 20;
+/**
+ * MB in 1,000 rounds, or in all when there are fewer. What is live does not depend on how the collector and the allocator
+ * feel, only on what is under way.
+ */
+const LIVE_GOAL = 2;
 
 export interface Growth {
   readonly who: 'coordinator' | 'clients';
   /** MB in 1,000 rounds, and in all. */
   readonly mb: number;
   readonly rss: number;
+  /** MB of live objects and buffers in 1,000 rounds; null where another process cannot read them. */
+  readonly live: number | null;
   /** Open files in 1,000 rounds. */
   readonly files: number;
   readonly held: boolean;
@@ -29,6 +36,7 @@ export interface SoakReport {
 interface Sample {
   readonly round: number;
   readonly rss: number;
+  readonly live: number | null;
   readonly files: number;
 }
 
@@ -64,19 +72,19 @@ export async function soak(options: SoakOptions, progress: (text: string) => voi
 }
 
 function measure(pid: number, round: number): Sample {
-  if (pid === process.pid) globalThis.gc?.();
-  return { round, rss: residentNow(pid), files: readdirSync(`/proc/${pid}/fd`).length };
+  const files = readdirSync(`/proc/${pid}/fd`).length;
+  if (pid !== process.pid) return { round, rss: residentNow(pid), live: null, files };
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return { round, rss: residentNow(pid), live: (heapUsed + external) / 1e6, files };
 }
 
 function growthOf(who: Growth['who'], samples: readonly Sample[], goal: number): Growth {
   const rounds = samples.map(({ round }) => round / 1000);
-  const mb = slope(
-    rounds,
-    samples.map(({ rss }) => rss),
-  );
-  const files = slope(
-    rounds,
-    samples.map((sample) => sample.files),
-  );
-  return { who, mb, rss: samples.at(-1)!.rss, files, held: mb < goal && files < 1 };
+  const perThousand = (of: (sample: Sample) => number) => slope(rounds, samples.map(of));
+  const mb = perThousand(({ rss }) => rss);
+  const live = samples[0]!.live === null ? null : perThousand((sample) => sample.live!);
+  const files = perThousand((sample) => sample.files);
+  const held = mb < goal && (live ?? 0) * Math.min(1, rounds.at(-1)! - rounds[0]!) < LIVE_GOAL && files < 1;
+  return { who, mb, rss: samples.at(-1)!.rss, live, files, held };
 }
