@@ -9,13 +9,16 @@ import {
   enrol,
   listMembers,
   listPending,
+  loadEnrolment,
   loadIdentity,
   loadNodeConfig,
+  moveCoordinator,
   type RunningNode,
   startNode,
   type Trainer,
 } from '@tributary/client-sdk';
 import { decodeInvite, encodeInvite } from '@tributary/protocol';
+import { createApp, createLog } from '@tributary/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startTestCoordinator, type TestCoordinator, testPlan } from './support/coordinator.ts';
 
@@ -123,6 +126,30 @@ describe('nodes by hand', () => {
     });
     // The folder is free again.
     await start('ada');
+  });
+});
+
+describe('another address', () => {
+  it('a coordinator that has moved is found there, under its pinned key only', async () => {
+    await init('ada');
+    await coordinator.app.close();
+    const { folder } = coordinator;
+    const moved = await createApp({ folder, log: createLog('silent') });
+    const stranger = await startTestCoordinator();
+    try {
+      const { url } = await moved.listen({ host: '127.0.0.1', port: 0 });
+      const move = (to: string) => moveCoordinator({ folder: stateOf('ada'), url: to });
+      await expect(move(stranger.url)).rejects.toMatchObject({ code: 'wrong-coordinator' });
+      await expect(move('http://fl.example.org')).rejects.toMatchObject({ code: 'policy-refused' });
+      await expect(move('fl.example.org')).rejects.toMatchObject({ code: 'malformed' });
+      expect(await loadEnrolment(stateOf('ada'))).toMatchObject({ url: coordinator.url });
+      expect(await move(`${url}/`)).toMatchObject({ url, key: moved.identity.id, name: 'ada' });
+      await start('ada');
+    } finally {
+      await Promise.all(nodes.splice(0).map((node) => node.close()));
+      await stranger.close();
+      await moved.close();
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 /** The few requests of a node that has no session: enrolling, and asking who else is enrolled. */
 import {
+  CoordinatorInfo,
   EnrolResponse,
   emptyDigest,
   type Identity,
@@ -56,6 +57,13 @@ export async function getRotations(
 ): Promise<SignedRotation[]> {
   const answer = await getSigned(new URL('/v1/rotations', base), coordinator, identity);
   return parse(RotationList, answer, 'list of rotations');
+}
+
+/** Who answers there, as it says: a session proves it. */
+export async function getCoordinator(base: URL): Promise<CoordinatorInfo> {
+  const url = new URL('/v1/coordinator', base);
+  const answer = await httpSend({ method: 'GET', url, maxBytes: MAX_ANSWER });
+  return parse(CoordinatorInfo, answer, 'word on itself');
 }
 
 /** How the coordinator came to its key, as it says: to be verified from the pinned one on. */

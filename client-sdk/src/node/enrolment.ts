@@ -69,6 +69,13 @@ export async function replaceCoordinator(
   return after;
 }
 
+/** The same coordinator, at another address. */
+export async function saveAddress(folder: string, url: string): Promise<Enrolment> {
+  const after = { ...(await loadEnrolment(folder)), url };
+  await writeJson(pathIn(folder), after);
+  return after;
+}
+
 /** Under which it may have been named in what members signed: the pinned key, and those that it replaced. */
 export function coordinatorKeys({ key, former = [] }: Enrolment): string[] {
   return [...former, key];

@@ -14,6 +14,7 @@ export {
   type MemberStatus,
 } from './members.ts';
 export { loadPinned, type PinnedMember } from './members-file.ts';
+export { type MoveOptions, moveCoordinator } from './move.ts';
 export type { Move } from './moves.ts';
 export { type RotatedKey, type RotateKeyOptions, rotateKey } from './rotate.ts';
 export { type RunningNode, type StartNodeOptions, startNode } from './start.ts';

@@ -1,6 +1,7 @@
 /** A partner's own node. */
 import { group } from '../command.ts';
 import { approvePlan, pending, refusePlan } from './node-approvals.ts';
+import { coordinator } from './node-coordinator.ts';
 import { init } from './node-init.ts';
 import { members } from './node-members.ts';
 import { rotate } from './node-rotate.ts';
@@ -14,5 +15,5 @@ export const node = group({
     { line: 'node init INVITE', does: 'once: make the key and enrol' },
     { line: 'node start --config node.yaml', does: 'take part until Ctrl-C' },
   ],
-  commands: [init, members, start, pending, approvePlan, refusePlan, rotate, trust],
+  commands: [init, members, start, pending, approvePlan, refusePlan, rotate, trust, coordinator],
 });
