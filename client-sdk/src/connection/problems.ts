@@ -23,7 +23,8 @@ export function certificateRemedy(code: string | undefined): string | undefined 
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'Is the coordinator running (`tributary-server start`)? Check address and port.',
+  ECONNREFUSED:
+    'Is the coordinator running (`tributary-server start`)? Check address and port; a node follows one that has moved with `tributary node coordinator URL`.',
   ENOTFOUND:
     'Check the name in the address; behind a firewall set HTTPS_PROXY. `tributary doctor` tests each step of the way.',
 };
