@@ -190,11 +190,12 @@ function currentOf(live: LiveRun): RunDetail['current'] {
     round: head.round + 1,
     attempt: open.number,
     phase: stage.kind === 'summing' ? 'summing' : open.secagg.phase,
-    partners: Object.entries(open.names).map(([member, name]) => ({
-      name,
-      state: open.secagg.left.includes(member) ? 'left' : missing.has(member) ? 'awaited' : 'answered',
-      twentieths: live.progress.get(member) ?? 0,
-    })),
+    partners: Object.entries(open.names).map(([member, name]) => {
+      const state = open.secagg.left.includes(member) ? 'left' : missing.has(member) ? 'awaited' : 'answered';
+      // What it told before a restart is forgotten; who has answered has trained.
+      const twentieths = live.progress.get(member) ?? (state === 'answered' ? 20 : 0);
+      return { name, state, twentieths };
+    }),
   };
 }
 
