@@ -159,5 +159,8 @@ describe('SIGKILL of the coordinator inside a round', () => {
     }
     expect((await api.run(id)).status).not.toBe('failed');
     await api.cancelRun(id);
+    const over = { code: 'wrong-phase', remedy: expect.stringContaining(`models pull ${id}`) };
+    await expect(api.resumeRun(id)).rejects.toMatchObject(over);
+    await expect(api.cancelRun(id)).rejects.toMatchObject(over);
   }, 60_000);
 });

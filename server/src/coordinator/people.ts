@@ -1,6 +1,7 @@
 /** What people ask of runs and models: starting, controlling, looking. Everything they see is a sum or public. */
 import {
   decodeSafetensors,
+  isOver,
   LIMITS,
   type ModelSummary,
   parsePlan,
@@ -115,7 +116,10 @@ export function createPeople(deps: PeopleDeps): People {
     async control(id, action, by) {
       const row = await requireRow(id);
       const live = coordinator.runs.get(id);
-      if (!live) throw new TributaryError('wrong-phase', `Run ${id} is ${row.status}.`);
+      if (!live || isOver(row.status))
+        throw new TributaryError('wrong-phase', `Run ${id} is ${row.status}.`, {
+          remedy: `It is over. To go on from its model: \`tributary models pull ${id}\`, then \`tributary runs start PLAN --weights model.safetensors\`.`,
+        });
       await coordinator.submit(live, { type: action, by });
       return summarise(await requireRow(id));
     },
