@@ -12,6 +12,8 @@ const MembersFile = Closed({
   pinned: Type.Array(PinnedMember),
   /** As the coordinator last named them. */
   seen: Type.Array(Member),
+  /** Under each name the key that the owner was shown last. */
+  shown: Type.Optional(Type.Array(Closed({ name: Name, key: Key }))),
   /** As the coordinator last gave them: nothing of it is believed unverified. */
   rotations: Type.Optional(RotationList),
 });

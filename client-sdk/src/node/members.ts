@@ -6,6 +6,7 @@ import { coordinatorKeysOf, loadEnrolment } from './enrolment.ts';
 import { readIdentityKey } from './identity-file.ts';
 import { changeMembers, loadMembers, type PinnedMember } from './members-file.ts';
 import { type Move, movesOf, withRotations } from './moves.ts';
+import { withShown } from './shown.ts';
 
 /**
  * - `self`: this node.
@@ -30,7 +31,7 @@ export interface ListedMember {
 export async function noteSeen(folder: string, members: readonly Member[]): Promise<void> {
   const before = await loadMembers(folder);
   if (JSON.stringify(before.seen) !== JSON.stringify(members))
-    await changeMembers(folder, (file) => ({ ...file, seen: [...members] }));
+    await changeMembers(folder, (file) => withShown({ ...file, seen: [...members] }, members, false));
 }
 
 export interface ListMembersOptions {

@@ -1,6 +1,7 @@
 /** Whose keys this node accepts: without acceptance a partner does not count. */
 import { TributaryError } from '@tributary/protocol';
 import { acceptMember, type ListedMember, listMembers } from '../../node/members.ts';
+import { noteShown, requireShown } from '../../node/shown.ts';
 import { command, group, UsageError } from '../command.ts';
 import type { Context } from '../context.ts';
 import { note, printResult, table } from '../output.ts';
@@ -30,7 +31,9 @@ const list = command({
   ],
   args: MEMBER_ARGS,
   async run(context, args) {
-    const { members } = await ask(context, args);
+    const { folder, members } = await ask(context, args);
+    const listed = members.filter(({ status }) => status !== 'gone');
+    await noteShown(folder, listed);
     printResult(context, members, memberTable(context, members));
     const self = members.find(({ status }) => status === 'self');
     const open = members.filter(
@@ -73,6 +76,11 @@ const accept = command({
     if (names.length > 0 && args.all) throw new UsageError('Both names and --all.', 'Give one of the two.');
     const { folder, members } = await ask(context, args);
     const chosen = args.all ? newPartners(members) : names.map((name) => find(members, name));
+    // A rotated key is signed for by the accepted one, and cannot be exchanged for a third.
+    await requireShown(
+      folder,
+      chosen.filter(({ status }) => status !== 'rotated' && status !== 'accepted'),
+    );
     for (const { name, key } of chosen) await acceptMember(folder, name, { key, replace: args.replace });
     const accepted = chosen.map((member) => ({ ...member, status: 'accepted' as const }));
     printResult(
