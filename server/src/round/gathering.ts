@@ -57,14 +57,17 @@ function hash32(text: string): number {
 export function waitingFor(state: RunState, gathering: Gathering): string {
   if (state.paused !== undefined) return `paused by ${state.paused}`;
   const { min } = state.plan.cohort;
-  const declined = Object.values(state.answers).filter((answer) => answer.kind === 'decline').length;
+  const declines = Object.values(state.answers).filter((answer) => answer.kind === 'decline');
+  const pending = declines.filter(({ code }) => code === 'approval-pending').length;
+  const declined = declines.length - pending;
   const parts = [`${gathering.eligible.length} of ${min} partners are ready`];
-  if (gathering.undecided > 0) parts.push(`${gathering.undecided} have not answered`);
+  if (gathering.undecided > 0) parts.push(`${gathering.undecided} not answered yet`);
+  if (pending > 0) parts.push(`${pending} ${pending === 1 ? 'waits' : 'wait'} for the owner's approval`);
   if (declined > 0) parts.push(`${declined} declined`);
   const resting = new Set([...state.sittingOut, ...uncertified(state)]).size;
   if (resting > 0)
     parts.push(
-      `${resting} sit out because they already sent a vector on this base model, until enough others certify that it was abandoned; another seed or base model starts afresh`,
+      `${resting} ${resting === 1 ? 'sits' : 'sit'} out, having sent a vector on this base model already, until enough others certify that it was abandoned; another seed, or another base model (\`runs start --weights FILE --perturb\`), starts afresh`,
     );
   if (state.excluded.length > 0) parts.push(`${state.excluded.length} are excluded from the next attempt`);
   return parts.join('; ');

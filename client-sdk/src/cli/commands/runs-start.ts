@@ -8,10 +8,11 @@ import {
   requireFinite,
   topologyHash,
 } from '@tributary/protocol';
-import { nodeCrypto } from '@tributary/protocol/node';
-import { command } from '../command.ts';
+import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { command, UsageError } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import { fields, note, plural, printResult, warn } from '../output.ts';
+import { perturb } from '../perturb.ts';
 import { readPlanFile } from '../plan-file.ts';
 import { modeWords } from '../plan-words.ts';
 import { watchRun } from '../watch.ts';
@@ -24,6 +25,10 @@ export const start = command({
     { line: 'runs start plan.yaml', does: 'prints the run and the plan hash that partners approve' },
     { line: 'runs start plan.yaml --watch', does: 'and follows it to its end' },
     { line: 'runs start plan.yaml --weights model.safetensors', does: 'goes on from an earlier model' },
+    {
+      line: 'runs start plan.yaml --weights model.safetensors --perturb',
+      does: 'goes on from one that partners sent a vector on already, after rounds were lost',
+    },
   ],
   args: {
     file: { type: 'positional', valueHint: 'plan.yaml', description: 'Plan as YAML or JSON' },
@@ -32,13 +37,20 @@ export const start = command({
       valueHint: 'FILE',
       description: 'Initial model (safetensors) instead of a new one',
     },
+    perturb: {
+      type: 'boolean',
+      description:
+        'With --weights: move each weight by a random thousandth of the spread of its tensor. Partners that sent a vector on these very weights sit out otherwise',
+    },
     watch: { type: 'boolean', description: 'Follow the run to its end' },
     ...URL_ARGS,
   },
   async run(context, args) {
     const api = await connect(context, args);
     const plan = await readPlanFile(args.file);
-    const { file, parameters } = await initialModel(plan, args.weights);
+    if (args.perturb && args.weights === undefined)
+      throw new UsageError('--perturb goes with --weights.', 'tributary runs start --help');
+    const { file, parameters } = await initialModel(plan, args.weights, args.perturb);
     const hashes = { plan: planHash(nodeCrypto, plan), topology: topologyHash(nodeCrypto, plan) };
     const model = await api.putBlob(file);
     const run = await api.startRun({ plan, model });
@@ -72,6 +84,7 @@ export const start = command({
 async function initialModel(
   plan: Plan,
   path: string | undefined,
+  moved = false,
 ): Promise<{ file: Uint8Array; parameters: number }> {
   if (path === undefined) {
     const { initialWeights } = await import('../../trainer/model/topology.ts');
@@ -83,5 +96,6 @@ async function initialModel(
   requireFinite(model.values);
   const { requireFit } = await import('../model-files.ts');
   await requireFit(plan, model);
-  return { file, parameters: model.values.length };
+  const parameters = model.values.length;
+  return { file: moved ? encodeSafetensors(perturb(model, nodeRandom)) : file, parameters };
 }
