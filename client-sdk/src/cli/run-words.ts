@@ -1,5 +1,11 @@
 /** What happens in a run, in plain words: one line per event, one row per round. */
-import { EvaluationReport, RoundRecord, type RunDetail, type RunEvent } from '@tributary/protocol';
+import {
+  EvaluationReport,
+  type ModelSummary,
+  RoundRecord,
+  type RunDetail,
+  type RunEvent,
+} from '@tributary/protocol';
 import { Value } from '@tributary/protocol/typebox';
 import { printable } from './printable.ts';
 
@@ -48,6 +54,8 @@ function tell(event: RunEvent): string | undefined {
     case 'consent':
       return `${text('name') || text('member').slice(0, 12)} takes part`;
     case 'decline':
+      if (text('code') === 'approval-pending')
+        return `${text('name') || text('member').slice(0, 12)} waits for its owner: \`tributary node pending\` there`;
       return `${text('name') || text('member').slice(0, 12)} does not take part: ${text('reason')}`;
     case 'joined':
       return `${text('name')} connected`;
@@ -105,15 +113,14 @@ export const ROUND_HEADER = [
  * are of the model that the round started from.
  */
 export function roundRow(record: RoundRecord): (string | number)[] {
-  const [report] = record.evaluations;
-  const { accuracy, loss } = figures(record);
+  const { accuracy, loss, by } = figures(record);
   return [
     record.round,
     record.participants.length,
     record.dropped.length,
-    accuracy ?? '-',
+    accuracy,
     loss,
-    report ? report.evaluator : record.metrics.holdout ? 'hold-outs, before' : 'training',
+    by,
     ((record.published - record.started) / 1000).toFixed(1),
     (record.bytesUp / 1e6).toFixed(1),
     engineWords(record),
@@ -128,10 +135,20 @@ function engineWords({ engines = {} }: RoundRecord): string {
   return [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
 }
 
-function figures({ evaluations, metrics }: RoundRecord): { accuracy: string | undefined; loss: string } {
-  const measured = evaluations[0] ?? metrics.holdout ?? { loss: metrics.trainingLoss, metrics: {} };
-  const accuracy: number | undefined = measured.metrics.accuracy;
-  return { accuracy: accuracy?.toFixed(4), loss: measured.loss.toFixed(4) };
+/** Who measured: 'hold-outs, before' are figures of the model that the round started from, not of its own. */
+export function figures({ evaluations, metrics }: Pick<ModelSummary, 'evaluations' | 'metrics'>): {
+  accuracy: string;
+  loss: string;
+  by: string;
+} {
+  const [report] = evaluations;
+  const holdout = metrics?.holdout;
+  const accuracy: number | undefined = (report ?? holdout)?.metrics.accuracy;
+  return {
+    accuracy: accuracy?.toFixed(4) ?? '-',
+    loss: (report?.loss ?? holdout?.loss ?? metrics?.trainingLoss)?.toFixed(4) ?? '-',
+    by: report?.evaluator ?? (holdout ? 'hold-outs, before' : metrics ? 'training' : '-'),
+  };
 }
 
 export function runState(run: Pick<RunDetail, 'status' | 'round' | 'rounds' | 'reason'>): string {

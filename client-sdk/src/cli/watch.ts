@@ -58,6 +58,11 @@ async function follow(context: Context, api: ApiClient, id: string, watcher: Wat
       if (isOver(end.status)) return end;
       lastAnswer = Date.now();
     } catch (thrown) {
+      if (signal.aborted) {
+        watcher.close();
+        note(context, `The run goes on; \`tributary runs watch ${id}\` follows it again.`);
+        signal.throwIfAborted();
+      }
       if (!(thrown instanceof TributaryError) || !thrown.retryable) throw thrown;
       if (Date.now() - lastAnswer > PATIENCE_MS) throw thrown;
       if (!lost)

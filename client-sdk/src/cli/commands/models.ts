@@ -4,6 +4,7 @@ import { type ModelSummary, parsePlan, TributaryError } from '@tributary/protoco
 import { command, group, wholeNumber } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import { dateTime, note, printResult, table } from '../output.ts';
+import { figures } from '../run-words.ts';
 import { runOrNewest } from './runs.ts';
 
 const list = command({
@@ -26,13 +27,14 @@ const list = command({
         model.round,
         measured.accuracy,
         measured.loss,
+        measured.by,
         dateTime(model.published),
         model.model.slice(0, 16),
       ];
     });
     const human =
       rows.length > 0
-        ? table(context, ['RUN', 'ROUND', 'ACCURACY', 'LOSS', 'PUBLISHED', 'SHA-256'], rows)
+        ? table(context, ['RUN', 'ROUND', 'ACCURACY', 'LOSS', 'MEASURED BY', 'PUBLISHED', 'SHA-256'], rows)
         : 'No model yet: a run publishes one per round.';
     printResult(context, models, human);
   },
@@ -90,15 +92,6 @@ function pick(models: readonly ModelSummary[], run: string, round: number | unde
     round === undefined ? `${run} has published no model yet.` : `${run} has no model of round ${round}.`,
     { remedy: rounds === '' ? 'Wait for its first round: `tributary runs watch`.' : `Rounds: ${rounds}.` },
   );
-}
-
-function figures({ evaluations, metrics }: ModelSummary): { accuracy: string; loss: string } {
-  const measured = evaluations[0] ?? metrics?.holdout;
-  const accuracy: number | undefined = measured?.metrics.accuracy;
-  return {
-    accuracy: accuracy?.toFixed(4) ?? '-',
-    loss: (measured?.loss ?? metrics?.trainingLoss)?.toFixed(4) ?? '-',
-  };
 }
 
 function snippets(out: string): string {
