@@ -186,6 +186,7 @@ export class FederatedClient {
         successor: (base) => this.#succeed(base, context),
         ...{ allowInsecure: this.#options.allowInsecure ?? false, ...(backoff ? { backoff } : {}) },
         epoch: loop.epoch,
+        backlog: loop.waiting,
         message: (message) => loop.submit({ type: 'message', message }),
         down: (error, final) => {
           if (final) reject(error);

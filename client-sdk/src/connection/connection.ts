@@ -13,6 +13,7 @@ import {
 import { nodeCrypto } from '@tributary/protocol/node';
 import { BACKOFF, type Backoff, backoffDelay } from './backoff.ts';
 import { type Link, openLink } from './link.ts';
+import { createPace } from './reading.ts';
 import { requireSecureUrl } from './url.ts';
 
 export interface ConnectionOptions {
@@ -30,6 +31,8 @@ export interface ConnectionOptions {
   /** Highest epoch that this node has seen of it; asked for at each new session. */
   readonly epoch?: () => number;
   readonly message: (message: ServerMessage) => void;
+  /** Messages that have not been taken up yet: with too many of them it reads no further. */
+  readonly backlog?: () => number;
   /** The session is gone; another one is under way unless `final`. */
   readonly down: (error: TributaryError, final: boolean) => void;
   readonly backoff?: Backoff;
@@ -67,6 +70,7 @@ export function connect(options: ConnectionOptions): Connection {
   const base = requireSecureUrl(options.url, options.allowInsecure ?? false);
   const { identity, backoff = BACKOFF, handshakeMs, silenceMs } = options;
   let { coordinator } = options;
+  const pace = createPace();
   const waiting = new Set<(session: Session | null) => void>();
   let link: Link | null = null;
   let session: Session | null = null;
@@ -78,7 +82,8 @@ export function connect(options: ConnectionOptions): Connection {
   function open(): void {
     let keys: SessionKeys | null = null;
     link = openLink({
-      ...{ url: base, identity, coordinator, epoch: options.epoch?.() ?? 0 },
+      ...{ url: base, identity, coordinator, epoch: options.epoch?.() ?? 0, pace },
+      backlog: options.backlog ?? (() => 0),
       ...(handshakeMs === undefined ? {} : { handshakeMs }),
       ...(silenceMs === undefined ? {} : { silenceMs }),
       handlers: {

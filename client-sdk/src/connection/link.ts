@@ -24,6 +24,7 @@ import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
 import { WebSocket } from 'ws';
 import { agentFor } from './agents.ts';
 import { networkProblem } from './problems.ts';
+import { createReading, type Pace } from './reading.ts';
 
 /** A welcome is a few hundred bytes. */
 const MAX_WELCOME = 8 * 1024;
@@ -37,6 +38,9 @@ export interface LinkOptions {
   /** Highest epoch that this node has seen of it. */
   readonly epoch: number;
   readonly handlers: LinkHandlers;
+  readonly pace: Pace;
+  /** Messages that were handed over and have not been taken up yet. */
+  readonly backlog: () => number;
   readonly handshakeMs?: number;
   /** Without a frame, ping or pong for so long the link is dead. */
   readonly silenceMs?: number;
@@ -72,6 +76,10 @@ export function openLink(options: LinkOptions): Link {
   let ready = false;
   let over = false;
   let heard = Date.now();
+  const alive = (): void => {
+    heard = Date.now();
+  };
+  const reading = createReading(socket, options.pace, options.backlog, alive);
 
   const timers = [
     setTimeout(() => {
@@ -88,6 +96,7 @@ export function openLink(options: LinkOptions): Link {
     if (over) return;
     over = true;
     for (const timer of timers) clearTimeout(timer);
+    reading.stop();
     ephemeral.secret.fill(0);
     if (socket.readyState === WebSocket.OPEN) socket.close(ERRORS[error.code].close, error.code);
     // A peer that does not answer the close, and one that never opened.
@@ -122,20 +131,25 @@ export function openLink(options: LinkOptions): Link {
 
   socket.on('open', () => socket.send(JSON.stringify(hello)));
   socket.on('ping', () => {
-    heard = Date.now();
+    if (over) return;
+    alive();
+    reading.heard();
   });
   socket.on('pong', () => {
-    heard = Date.now();
+    if (over) return;
+    alive();
+    reading.heard();
   });
   socket.on('message', (data: Buffer, binary: boolean) => {
     if (over) return;
-    heard = Date.now();
+    alive();
     try {
       if (channel) receive(channel, data, binary);
       else channel = greet(data, binary);
     } catch (thrown) {
-      end(asTributaryError(thrown));
+      return end(asTributaryError(thrown));
     }
+    if (ready && !over) reading.heard();
   });
   socket.on('error', (error: NodeJS.ErrnoException) => end(socketProblem(error, options.url)));
   socket.on('close', (code, reason) => end(closeProblem(code, reason.toString('utf8'))));

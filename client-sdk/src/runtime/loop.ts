@@ -27,6 +27,8 @@ export interface Loop {
   submit(input: SessionInput): void;
   /** Highest epoch that the ledger knows. */
   epoch(): number;
+  /** Inputs that wait. */
+  waiting(): number;
   /** Resolves when no input waits and no effect is under way. */
   idle(): Promise<void>;
 }
@@ -91,6 +93,7 @@ export function createLoop(initial: SessionState, deps: LoopDeps, jobs: () => Jo
       turning ??= Promise.resolve().then(turn);
     },
     epoch: () => state.ledger.epoch,
+    waiting: () => queue.length,
     async idle() {
       while (turning) await turning;
     },
