@@ -6,7 +6,7 @@ import { addsUp } from '../policy/index.ts';
 import { abandon, renounce } from './abandonment.ts';
 import { secaggContext } from './context.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
-import { type AbandonQuorum, type AttemptRecord, noted, whySitOut } from './ledger.ts';
+import { type AbandonQuorum, type AttemptRecord, ended, noted, whySitOut } from './ledger.ts';
 import { attemptOf, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
 export function progressed(state: SessionState, id: string, done: number): Step {
@@ -172,15 +172,14 @@ export function leave(
   const { run, round, attempt, epoch } = announcement;
   const dropped = dropAttempt(state, live, code, reason);
   const short = reason.slice(0, 1000);
+  const place = { run, round, attempt, epoch, id };
+  const record: AttemptRecord = { type: 'refused', time: now, ...place, code, reason: short };
   return {
-    state: declineRun(dropped.state, run, code),
+    state: declineRun({ ...dropped.state, ledger: noted(dropped.state.ledger, record) }, run, code),
     effects: [
       ...dropped.effects,
       send({ type: 'leave', attempt: id, code, reason: short, convict: [...(options.convict ?? [])] }),
-      {
-        type: 'append',
-        record: { type: 'refused', time: now, run, round, attempt, epoch, id, code, reason: short },
-      },
+      { type: 'append', record },
       emit({
         type: 'refused',
         ...{ run, place: placeOf(announcement, id), code, message: options.local ?? reason },
@@ -194,10 +193,11 @@ export function dropAttempt(state: SessionState, live: LiveAttempt, code: ErrorC
   const { run } = live.secagg.announcement;
   const renounced = renounce(state, live);
   leaveAttempt(live.secagg, code, reason);
-  const forget: Effect = { type: 'forget', attempt: live.secagg.attempt };
+  const id = live.secagg.attempt;
+  const ledger = ended(state.ledger, id);
   return {
-    state: { ...state, renounced, attempts: withEntry(state.attempts, run, undefined) },
-    effects: [forget],
+    state: { ...state, renounced, ledger, attempts: withEntry(state.attempts, run, undefined) },
+    effects: [{ type: 'forget', attempt: id }],
   };
 }
 

@@ -64,12 +64,12 @@ export interface PublishedRound {
 }
 
 export interface SentVector extends AcceptedAttempt {
-  /** Hash of the announcement. */
-  readonly id: string;
   readonly quorum: AbandonQuorum | undefined;
 }
 
 export interface AcceptedAttempt extends SeenAttempt {
+  /** Hash of the announcement. */
+  readonly id: string;
   /** Hash of the base weights. */
   readonly weights: string;
   /** Hash of the plan. */
@@ -84,6 +84,8 @@ export interface LedgerView {
   readonly epoch: number;
   /** Last announcement accepted, by run. */
   readonly last: ReadonlyMap<string, AcceptedAttempt>;
+  /** Those of them that this node has not left, nor seen published, by id: the coordinator may still wait for it. */
+  readonly joined: ReadonlySet<string>;
   /** Last round seen published, by run. */
   readonly published: ReadonlyMap<string, PublishedRound>;
   /** Vectors that were sent in attempts without a known end, by attempt, in whatever run. */
@@ -97,6 +99,7 @@ export const EMPTY_LEDGER: LedgerView = {
   starts: 0,
   epoch: 0,
   last: new Map(),
+  joined: new Set(),
   published: new Map(),
   sent: new Map(),
   spent: new Set(),
@@ -111,11 +114,17 @@ export function noted(view: LedgerView, record: LedgerRecord): LedgerView {
   return noteInto(copyOf(view), record);
 }
 
-function copyOf({ starts, epoch, last, published, sent, spent, answered }: LedgerView): Growing {
+/** It is over as far as this process knows, without a record of its own. */
+export function ended(view: LedgerView, attempt: string): LedgerView {
+  return { ...view, joined: new Set([...view.joined].filter((id) => id !== attempt)) };
+}
+
+function copyOf({ starts, epoch, last, joined, published, sent, spent, answered }: LedgerView): Growing {
   return {
     starts,
     epoch,
     last: new Map(last),
+    joined: new Set(joined),
     published: new Map(published),
     sent: new Map(sent),
     spent: new Set(spent),
@@ -127,6 +136,7 @@ interface Growing {
   starts: number;
   epoch: number;
   readonly last: Map<string, AcceptedAttempt>;
+  readonly joined: Set<string>;
   readonly published: Map<string, PublishedRound>;
   readonly sent: Map<string, SentVector>;
   readonly spent: Set<string>;
@@ -138,9 +148,13 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
   const { run, round, attempt, epoch } = record;
   view.epoch = Math.max(view.epoch, epoch);
   switch (record.type) {
-    case 'announced':
-      view.last.set(run, { run, round, attempt, epoch, weights: record.weights, plan: record.plan });
+    case 'announced': {
+      const { id, weights, plan } = record;
+      view.joined.delete(view.last.get(run)?.id ?? '');
+      view.joined.add(id);
+      view.last.set(run, { id, run, round, attempt, epoch, weights, plan });
       return view;
+    }
     case 'vector-sent': {
       const { id, weights, quorum } = record;
       // Of the attempt that was announced last in its run: an older one was left before.
@@ -152,6 +166,7 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
       view.sent.delete(record.id);
       return view;
     case 'published': {
+      view.joined.delete(record.id);
       const vector = view.sent.get(record.id);
       if (vector) {
         view.sent.delete(record.id);
@@ -162,6 +177,7 @@ function noteInto(view: Growing, record: LedgerRecord): Growing {
       return view;
     }
     case 'refused':
+      view.joined.delete(record.id);
       return view;
     default:
       return record satisfies never;

@@ -7,13 +7,16 @@ import {
   createNode,
   hash,
   kindsOf,
+  NOW,
   type NodeOptions,
   partnerIdentities,
   playAttempt,
   proposal,
+  RUN,
   sentOf,
   type TestNode,
 } from './fixtures.ts';
+import { type LedgerRecord, readLedger } from './ledger.ts';
 
 const identities = partnerIdentities(5);
 
@@ -68,6 +71,28 @@ describe('lists', () => {
     expect(sentOf(effects, 'leave').code).toBe('equivocation');
     expect(kindsOf(effects)).not.toContain('mask');
     expect(kindsOf(node.receive(script.cohort))).toEqual(['emit warning']);
+  });
+
+  test('of an attempt that a node was in before it started again: it leaves, so that nobody waits for it', () => {
+    const before = until('masked');
+    const records = before.effects.flatMap((effect) => (effect.type === 'append' ? [effect.record] : []));
+    const again = consented({ ledger: readLedger(records) });
+    for (const list of [script.roster, script.cohort, script.survivors, script.agreed]) {
+      const effects = again.receive(list);
+      expect(kindsOf(effects)).toEqual(['send leave', 'emit warning']);
+      expect(sentOf(effects, 'leave')).toMatchObject({ attempt: script.attempt, code: 'unavailable' });
+    }
+    // One that it left, or saw published, or never heard of, is none of its business.
+    const place = { time: NOW, run: RUN, round: 1, attempt: 1, epoch: 1, id: script.attempt };
+    const over: LedgerRecord[] = [
+      { type: 'refused', ...place, code: 'late', reason: 'too late' },
+      { type: 'published', ...place, weights: hash('next'), transcript: hash('transcript') },
+    ];
+    for (const record of over) {
+      const node = consented({ ledger: readLedger([...records, record]) });
+      expect(kindsOf(node.receive(script.roster))).toEqual(['emit warning']);
+    }
+    expect(kindsOf(consented().receive(script.roster))).toEqual(['emit warning']);
   });
 
   test('a U3 without this node, or with another vector of it, gets no signature', () => {

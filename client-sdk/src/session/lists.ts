@@ -6,7 +6,7 @@ import { type ServerMessageOf, TributaryError } from '@tributary/protocol';
 import { receiveAgreement, receiveCohort, receiveRoster, receiveSurvivors } from '@tributary/protocol/secagg';
 import { keep, refused, uploaded } from './attempt.ts';
 import { secaggContext } from './context.ts';
-import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
+import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
 import { attemptOf, type LiveAttempt, type SessionState } from './state.ts';
 
 export function roster(
@@ -15,7 +15,8 @@ export function roster(
   now: number,
   context: SessionContext,
 ): Step {
-  const live = find(state, attempt);
+  const live = attemptOf(state, attempt);
+  if (!live) return notThere(state, attempt);
   const step = receiveRoster(live.secagg, secaggContext(state, context), roster, signature, context.random);
   if (step.kind === 'refused') return refused(state, live, step, now);
   const effects: Effect[] = [send({ type: 'shares', attempt, deals: [...step.deals] })];
@@ -32,7 +33,8 @@ export function cohort(
   now: number,
   context: SessionContext,
 ): Step {
-  const live = find(state, attempt);
+  const live = attemptOf(state, attempt);
+  if (!live) return notThere(state, attempt);
   const step = receiveCohort(live.secagg, secaggContext(state, context), cohort, signature, deals);
   if (step.kind === 'refused') return refused(state, live, step, now);
   const next = { ...live, secagg: step.state };
@@ -61,7 +63,8 @@ export function survivors(
   now: number,
   context: SessionContext,
 ): Step {
-  const live = find(state, attempt);
+  const live = attemptOf(state, attempt);
+  if (!live) return notThere(state, attempt);
   const step = receiveSurvivors(live.secagg, secaggContext(state, context), survivors, signature);
   if (step.kind === 'refused') return refused(state, live, step, now);
   // U3 names only what is durable; its word may overtake the answer to the upload.
@@ -80,7 +83,8 @@ export function agreed(
   now: number,
   context: SessionContext,
 ): Step {
-  const live = find(state, attempt);
+  const live = attemptOf(state, attempt);
+  if (!live) return notThere(state, attempt);
   const step = receiveAgreement(live.secagg, secaggContext(state, context), signatures);
   if (step.kind === 'refused') return refused(state, live, step, now);
   const effects: Effect[] = [send({ type: 'unmask', attempt, shares: step.shares })];
@@ -88,11 +92,21 @@ export function agreed(
   return { state: keep(state, { ...live, secagg: step.state }), effects };
 }
 
-/** @throws wrong-attempt */
-function find(state: SessionState, id: string): LiveAttempt {
-  const live = attemptOf(state, id);
-  if (live) return live;
-  throw new TributaryError('wrong-attempt', `This node is not in attempt ${id}.`);
+/**
+ * It has started again since it joined, and its secrets are gone: the others need not wait for it (PROTOCOL.md 6.8).
+ * @throws wrong-attempt for an attempt that it never joined, or has left
+ */
+function notThere(state: SessionState, attempt: string): Step {
+  if (!state.ledger.joined.has(attempt))
+    throw new TributaryError('wrong-attempt', `This node is not in attempt ${attempt}.`);
+  const reason = 'This node has started again since the attempt was announced.';
+  return {
+    state,
+    effects: [
+      send({ type: 'leave', attempt, code: 'unavailable', reason, convict: [] }),
+      warn('wrong-attempt', `Attempt ${attempt} is left: ${reason}`),
+    ],
+  };
 }
 
 function place({ secagg }: LiveAttempt) {
