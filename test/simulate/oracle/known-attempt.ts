@@ -12,6 +12,8 @@ export interface KnownAttempt {
   readonly acknowledged: Set<string>;
   /** Who took its vector back before U3 was frozen, or was suspended: its vector is in no sum. */
   readonly withdrawn: Set<string>;
+  /** The same, or U3 was frozen just before: its vector is in the sum or not. */
+  readonly maybeWithdrawn: Set<string>;
   /** Nodes whose deals left, who revealed shares, who signed that they never will. */
   readonly dealt: Set<number>;
   readonly revealed: Set<number>;

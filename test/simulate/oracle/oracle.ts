@@ -91,7 +91,7 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
     attempts.set(id, {
       ...{ id, announcement, announced: now() },
       ...{ lists: new Map(), vectors: new Map(), shares: new Map() },
-      ...{ acknowledged: new Set(), withdrawn: new Set() },
+      ...{ acknowledged: new Set(), withdrawn: new Set(), maybeWithdrawn: new Set() },
       ...{ dealt: new Set(), revealed: new Set(), abandoned: new Set() },
     });
   }

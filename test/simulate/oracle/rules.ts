@@ -68,8 +68,9 @@ export function noteWithdrawals(attempts: readonly KnownAttempt[], inputs: reado
     if (input.type === 'revoked' && input.why !== 'rotated') attempts.at(-1)?.withdrawn.add(input.member);
     if (input.type !== 'leave' || PROCESS_ENDED.includes(input.message.code)) continue;
     const attempt = attempts.find(({ id }) => id === input.message.attempt);
-    // Frozen before it, or maybe by what came just before it.
-    if (at === 0 && attempt && !attempt.lists.has('survivors')) attempt.withdrawn.add(input.member);
+    if (!attempt || attempt.lists.has('survivors')) continue;
+    // What came just before it, in the same commit, may have frozen U3.
+    (at === 0 ? attempt.withdrawn : attempt.maybeWithdrawn).add(input.member);
   }
 }
 

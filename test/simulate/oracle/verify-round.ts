@@ -38,7 +38,7 @@ export function verifyRound({ setting, disk, row, attempts, masked, counted }: R
 
   const attempt = attempts.get(body.announcement);
   if (!attempt) return [...faults, 'of an attempt that was never announced'];
-  const { announcement, vectors, acknowledged, withdrawn, lists } = attempt;
+  const { announcement, vectors, acknowledged, withdrawn, maybeWithdrawn, lists } = attempt;
   if (announcement.round !== row.round || announcement.attempt !== record.attempts)
     faults.push(`of attempt ${announcement.round}/${announcement.attempt}, recorded as ${record.attempts}`);
   if (disk.voids.some(({ round, attempt }) => round === row.round && attempt === record.attempts))
@@ -52,7 +52,7 @@ export function verifyRound({ setting, disk, row, attempts, masked, counted }: R
   if (survivors && hashStatement(nodeCrypto, 'survivors', JSON.parse(survivors)) !== body.survivors)
     faults.push('another U3 was signed and sent');
   for (const member of acknowledged)
-    if (!members.includes(member) && !withdrawn.has(member))
+    if (!members.includes(member) && !withdrawn.has(member) && !maybeWithdrawn.has(member))
       faults.push(`the update of ${member} was acknowledged and is lost`);
   for (const member of withdrawn)
     if (members.includes(member)) faults.push(`${member} counts, although it took its vector back`);
