@@ -27,7 +27,7 @@ import { openIdentity } from './registry/identity-file.ts';
 import { createInstances } from './registry/instances.ts';
 import { finishOwnRotation, ownRotations, requireOwnKey } from './registry/own-keys.ts';
 import { createPartners } from './registry/partners.ts';
-import { createTokens, ensureAdminToken } from './registry/tokens.ts';
+import { createTokens, ensureAdminToken, FIRST_ADMIN } from './registry/tokens.ts';
 import { createBlobCache } from './storage/blob-cache.ts';
 import { openBlobFolder } from './storage/blobs.ts';
 import { collectBlobs, GRACE_MS } from './storage/collect.ts';
@@ -224,6 +224,9 @@ async function assemble(
   const snapshots = await offerSnapshots({ folder, copyTo: store.copyTo, log });
   const watch = files && tls ? watchTls(files, tls, listeners.useTls, log) : null;
 
+  /** A start that does not come to listen prints no token: the next one makes another. */
+  const forgetUnseen = async () => void (adminToken && (await store.removeToken(FIRST_ADMIN)));
+
   return {
     identity,
     adminToken,
@@ -233,11 +236,17 @@ async function assemble(
       // Fastify does not know who speaks TLS.
       const listenTextResolver = (at: string) =>
         `bound to ${at.replace(/^https?:/, tls ? 'https:' : 'http:')}`;
-      await http.listen({ host, port, listenTextResolver }).catch((cause) => {
+      await http.listen({ host, port, listenTextResolver }).catch(async (cause) => {
+        await forgetUnseen();
         throw listenError(cause, host, port);
       });
       const url = urlOf(http.server, host, tls !== null);
-      const adminUrl = split ? await listeners.listenAdmin(admin ?? { host: '127.0.0.1', port: 0 }) : null;
+      const adminUrl = split
+        ? await listeners.listenAdmin(admin ?? { host: '127.0.0.1', port: 0 }).catch(async (error) => {
+            await forgetUnseen();
+            throw error;
+          })
+        : null;
       publicUrl = given ?? url;
       ready = true;
       log.info({ url, adminUrl, publicUrl, epoch }, 'listening');

@@ -1,10 +1,11 @@
 /** The program `tributary-server`: its commands, their help, and how they fail. */
 import { stripVTControlCharacters } from 'node:util';
-import { asTributaryError, SOFTWARE_VERSION } from '@tributary/protocol';
-import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
+import { asTributaryError, SOFTWARE_VERSION, TributaryError } from '@tributary/protocol';
+import { type CommandDef, defineCommand, runCommand } from 'citty';
 import { backup, restore } from './cli/backup.ts';
 import { newKey } from './cli/blob-key.ts';
 import { check } from './cli/check.ts';
+import { helpOf } from './cli/help.ts';
 import { rotateKey } from './cli/rotate-key.ts';
 import { start } from './cli/start.ts';
 import { UsageError } from './cli/usage.ts';
@@ -17,38 +18,21 @@ const main = defineCommand({
   subCommands: COMMANDS,
 });
 
-const EXAMPLES = `
-EXAMPLES
+const PROGRAM = main as CommandDef;
 
-  tributary-server start --data ./coordinator --port 8080
-  tributary-server start --data /var/lib/tributary --host 0.0.0.0 --port 443 --tls-cert chain.pem --tls-key key.pem \
-      --public-url https://fl.example.org --admin-port 8443
-  tributary-server doctor --data ./coordinator
-  tributary-server backup --data ./coordinator --out ./backups/monday
-  tributary-server check --data ./backups/monday
-  tributary-server restore --from ./backups/monday --data ./coordinator-2
-  tributary-server rotate-key --data ./coordinator
-  tributary-server new-key ./blobs.key
-  tributary-server start --data ./coordinator --encrypt-blobs ./blobs.key
-  tributary-server restore --from ./backups/plain --data ./encrypted --encrypt-blobs ./blobs.key
-
-EXIT CODES
-
-  0 ok   1 failed, or doctor or check found a failure   2 wrong usage
-`;
-
-function usageOf(name: string | undefined): Promise<string> {
-  const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name as keyof typeof COMMANDS] : main;
-  return renderUsage(command as CommandDef);
+function commandOf(name = ''): CommandDef {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name as keyof typeof COMMANDS] : main;
+  return command as CommandDef;
 }
 
 async function run(argv: string[]): Promise<void> {
   if (argv.includes('--help') || argv.includes('-h') || argv.length === 0) {
-    const text = await usageOf(argv[0]);
-    process.stdout.write(`${text}\n${EXAMPLES}`);
+    const colours = process.stdout.isTTY === true && !process.env.NO_COLOR;
+    process.stdout.write(await helpOf(PROGRAM, commandOf(argv[0]), argv[0], colours));
+    if (argv.length === 0) process.exitCode = 2;
     return;
   }
-  if (argv[0] === '--version') {
+  if (argv[0] === '--version' || argv[0] === '-v') {
     process.stdout.write(`${SOFTWARE_VERSION}\n`);
     return;
   }
@@ -57,16 +41,28 @@ async function run(argv: string[]): Promise<void> {
 
 // Each file is made for its owner only; this is for those that other code makes, such as sockets before their chmod.
 process.umask(0o077);
+const argv = process.argv.slice(2);
 try {
-  await run(process.argv.slice(2));
+  await run(argv);
 } catch (error) {
+  process.exitCode = fail(error);
+  // What a command had opened may keep the process alive.
+  process.exit();
+}
+
+/** As `tributary` does it: a sentence and what to do next, or with `--json` the Problem of PROTOCOL.md 9. */
+function fail(error: unknown): 1 | 2 {
   const wrongUsage = error instanceof UsageError || (error as { name?: string }).name === 'CLIError';
-  const known = asTributaryError(error);
-  if (wrongUsage)
-    process.stderr.write(
-      `${stripVTControlCharacters((error as Error).message)}\nSee: tributary-server --help\n`,
-    );
-  else process.stderr.write(`${known.code}: ${known.message}\n${known.remedy}\n`);
-  if (!wrongUsage && known.code === 'internal' && process.env.TRIBUTARY_DEBUG) console.error(error);
-  process.exit(wrongUsage ? 2 : 1);
+  const known = wrongUsage
+    ? new TributaryError('malformed', stripVTControlCharacters((error as Error).message), {
+        remedy: `See \`tributary-server ${commandOf(argv[0]) === PROGRAM ? '' : `${argv[0]} `}--help\`.`,
+      })
+    : asTributaryError(error);
+  process.stderr.write(
+    argv.includes('--json')
+      ? `${JSON.stringify(known.toProblem())}\n`
+      : `error: ${known.message}${wrongUsage ? '' : ` (${known.code})`}\nnext:  ${known.remedy}\n`,
+  );
+  if (known.code === 'internal' && process.env.TRIBUTARY_DEBUG) console.error(error);
+  return wrongUsage ? 2 : 1;
 }

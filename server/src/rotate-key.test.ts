@@ -68,7 +68,7 @@ describe('rotate-key', () => {
     await expect(rotateOwnKey(folder)).rejects.toMatchObject({ code: 'already-running' });
     expect((await served(app)).rotations).toEqual([]);
     await app.close();
-    await expect(rotateOwnKey(join(folder, 'empty'))).rejects.toMatchObject({ code: 'storage-failed' });
+    await expect(rotateOwnKey(join(folder, 'empty'))).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it('voids invites that name the old key', async () => {

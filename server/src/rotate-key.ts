@@ -1,7 +1,7 @@
 /** A new key for a stopped coordinator, signed by the old one (PROTOCOL.md 4.8). */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Identity, signRotation } from '@tributary/protocol';
+import { type Identity, signRotation, TributaryError } from '@tributary/protocol';
 import { crashPoint, nodeCrypto } from '@tributary/protocol/node';
 import { voidForKey } from './coordinator/void-for-key.ts';
 import { createLog } from './log.ts';
@@ -29,6 +29,10 @@ export interface RotatedOwnKey {
  */
 export async function rotateOwnKey(folder: string, now: () => number = Date.now): Promise<RotatedOwnKey> {
   await stat(join(folder, DATABASE_FILE)).catch((cause) => {
+    if (cause.code === 'ENOENT')
+      throw new TributaryError('not-found', `There is no ${DATABASE_FILE} in ${folder}.`, {
+        remedy: 'Name the data folder of a coordinator, as in `tributary-server start --data DIR`.',
+      });
     throw asFileError(cause, `${folder} holds no coordinator`);
   });
   const store = await openSqliteStore(folder);

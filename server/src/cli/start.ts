@@ -8,7 +8,7 @@ import { createApp } from '../app.ts';
 import { createLog } from '../log.ts';
 import { parseProxies } from '../transport/listen/proxies.ts';
 import { encryptBlobsArg, keyFileOf } from './blob-key.ts';
-import { portOf, refuseUnknown, usage } from './usage.ts';
+import { levelOf, portOf, publicUrlOf, refuseUnknown, usage } from './usage.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -70,7 +70,8 @@ export const start = defineCommand({
         usage(
           `${host} is reachable by others: give --tls-cert and --tls-key, or add --allow-insecure and put a TLS-ending proxy in front.`,
         );
-    const log = createLog(args['log-level']);
+    const publicUrl = publicUrlOf(args['public-url']);
+    const log = createLog(levelOf(args['log-level']));
     const app = await createApp({
       folder: resolve(args.data),
       log,
@@ -86,7 +87,7 @@ export const start = defineCommand({
       if (err) log.fatal({ err }, 'unexpected fault');
       await app.close();
     });
-    const listening = await app.listen({ host: args.host, port, publicUrl: args['public-url'], admin });
+    const listening = await app.listen({ host: args.host, port, publicUrl, admin });
     const facts = {
       url: listening.url,
       ...(listening.adminUrl && { adminUrl: listening.adminUrl }),

@@ -6,7 +6,7 @@ import type { Store, TokenRow } from '../storage/ports.ts';
 
 const PREFIX = 'trib_';
 /** Name of the first one. */
-const ADMIN = 'admin';
+export const FIRST_ADMIN = 'admin';
 const TOKEN = /^trib_[A-Za-z0-9_-]{43}$/;
 
 export interface Tokens {
@@ -51,9 +51,9 @@ export async function ensureAdminToken(
   store: Store,
   { renew = false, now = Date.now }: { renew?: boolean; now?: () => number } = {},
 ): Promise<string | null> {
-  if (renew) await store.removeToken(ADMIN);
+  if (renew) await store.removeToken(FIRST_ADMIN);
   if ((await store.tokens()).some((token) => token.role === 'admin') && !renew) return null;
-  const token = await createTokens(store, now).create(ADMIN, 'admin');
+  const token = await createTokens(store, now).create(FIRST_ADMIN, 'admin');
   crashPoint('coordinator.admin-token.committed');
   return token;
 }

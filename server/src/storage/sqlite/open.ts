@@ -42,6 +42,10 @@ export async function openDatabase(folder: string, options: OpenOptions = {}): P
   const open = await loadDriver(options.driver);
   let database: SqliteHandle | undefined;
   try {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
+      throw new TributaryError('storage-failed', `${folder} is a file, not a folder.`, {
+        remedy: 'Name a folder with --data; it is made if it is missing.',
+      });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, DATABASE_FILE);
     requireNotLost(file, folder);
