@@ -21,20 +21,21 @@ function summing(put: () => Promise<string>, submit: (input: RoundInput) => Prom
     (found): found is Extract<Effect, { type: 'sum' }> => found.type === 'sum',
   )!;
   const failed: RoundInput[] = [];
+  const logged: string[] = [];
   const answer = { sum: 's', weights: 'w', scalars: [], norm: 1, file: new Uint8Array(4) };
   const deps = {
     spool: { path: () => '/nowhere' },
     aggregation: { sum: async () => answer } as unknown as Aggregation,
     blobs: { put },
     engines: { ofAll: () => ({}) },
-    log: pino({ level: 'silent' }),
+    log: pino({}, { write: (line: string) => void logged.push(line) }),
     blobPath: () => '/nowhere',
     onModel: () => {},
     submit: (_: unknown, input: RoundInput) => submit(input),
     submitQuietly: (_: unknown, input: RoundInput) => failed.push(input),
     stopping: () => false,
   } as unknown as PerformerDeps;
-  return { run, failed, perform: () => createPerformer(deps)(run, effect) };
+  return { run, failed, logged, perform: () => createPerformer(deps)(run, effect) };
 }
 
 const full = () => Promise.reject(new TributaryError('storage-failed', 'The disk is full.'));
@@ -69,5 +70,18 @@ describe('a sum that the disk has no room for', () => {
     perform();
     await vi.advanceTimersByTimeAsync(1);
     expect(failed).toMatchObject([{ type: 'sum-failed', code: 'sum-corrupt' }]);
+  });
+});
+
+describe('a fault while summing', () => {
+  it.each([true, false])('is logged as one only while the attempt lives (%s)', async (alive) => {
+    const gone = () => Promise.reject(new Error('ENOENT: the update is gone'));
+    const { perform, failed, logged, run } = summing(gone, async () => {});
+    perform();
+    // Void meanwhile: its updates are deleted while the worker reads them.
+    if (!alive) run.state = { ...run.state, stage: { kind: 'gathering' } };
+    await vi.advanceTimersByTimeAsync(1);
+    expect(logged.map((line) => JSON.parse(line).msg)).toEqual(alive ? ['fault while summing'] : []);
+    expect(failed).toMatchObject([{ type: 'sum-failed', code: 'internal' }]);
   });
 });

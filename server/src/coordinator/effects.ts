@@ -87,7 +87,9 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
       );
     } catch (error) {
       const { code, message } = asTributaryError(error);
-      if (code === 'internal') log.error({ run: run.state.id, attempt, err: error }, 'fault while summing');
+      // Of an attempt that is void meanwhile, the updates are deleted under the sum's feet.
+      if (code === 'internal' && isSumming(run, attempt))
+        log.error({ run: run.state.id, attempt, err: error }, 'fault while summing');
       submitQuietly(run, { type: 'sum-failed', attempt, code, reason: message });
     }
   }
@@ -98,13 +100,16 @@ export function createPerformer(deps: PerformerDeps): (run: LiveRun, effect: Eff
       try {
         return await write();
       } catch (error) {
-        const { stage, id } = run.state;
-        const waits = stage.kind === 'summing' && stage.open.secagg.attempt === attempt && !deps.stopping();
+        const waits = isSumming(run, attempt) && !deps.stopping();
         if (!waits || asTributaryError(error).code !== 'storage-failed') throw error;
-        log.error({ run: id, attempt, err: error }, 'the new model cannot be stored; trying again');
+        log.error({ run: run.state.id, attempt, err: error }, 'the new model cannot be stored; trying again');
         await clock.pause(wait);
       }
     }
+  }
+
+  function isSumming({ state: { stage } }: LiveRun, attempt: string): boolean {
+    return stage.kind === 'summing' && stage.open.secagg.attempt === attempt;
   }
 
   function named(data: Readonly<Record<string, unknown>>): Record<string, unknown> {

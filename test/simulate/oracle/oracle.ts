@@ -136,7 +136,9 @@ export function createOracle(setting: Setting, disk: Disk, now: () => number): O
     committed(commit) {
       const inputs = (commit.journal ?? []).map(({ input }) => input as RoundInput);
       for (const what of forbiddenOf(told, inputs, commit)) violation('people', what);
-      noteWithdrawals([...attempts.values()], inputs);
+      // Another disk knows nothing of the attempts of this one.
+      const here = [...attempts.values()].filter(({ announcement }) => announcement.epoch === disk.epoch);
+      noteWithdrawals(here, inputs);
       for (const what of wrongEvaluations(setting, disk, commit)) violation('evaluation', what);
       for (const row of commit.rounds ?? []) {
         const faults = verifyRound({ setting, disk, row, attempts, masked, counted });
