@@ -16,6 +16,7 @@ import { addsUp, judge } from '../policy/index.ts';
 import { believe } from './abandonment.ts';
 import { declineRun, dropAttempt } from './attempt.ts';
 import { secaggContext } from './context.ts';
+import { announcedOnce, requireRoom } from './idle.ts';
 import { type Effect, emit, placeOf, type SessionContext, type Step, send } from './io.ts';
 import { type AttemptRecord, type LedgerView, noted, requireNewer, whySitOut } from './ledger.ts';
 import { splitSeedOf } from './split-seed.ts';
@@ -45,6 +46,9 @@ export function announce(
     const believed = believe(replaced.state, message.certificates ?? [], id, now, context);
     replaced = { state: believed.state, effects: [...replaced.effects, ...believed.effects] };
     const plan = admit(replaced.state, announcement, context);
+    requireRoom(replaced.state.attempts.size);
+    const idle = announcedOnce(replaced.state.idle, now);
+    replaced = { ...replaced, state: { ...replaced.state, idle } };
     return start(replaced, { secagg: opened, plan, work: 'training', twentieths: 0 }, now, context);
   } catch (thrown) {
     const { code, message } = asTributaryError(thrown);

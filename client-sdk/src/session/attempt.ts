@@ -5,7 +5,8 @@ import { abandonQuorum, advertise, leaveAttempt, vectorMasked } from '@tributary
 import { addsUp } from '../policy/index.ts';
 import { abandon, renounce } from './abandonment.ts';
 import { secaggContext } from './context.ts';
-import { type Effect, emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
+import { notIdle } from './idle.ts';
+import { emit, placeOf, type SessionContext, type Step, send, warn } from './io.ts';
 import { type AbandonQuorum, type AttemptRecord, ended, noted, whySitOut } from './ledger.ts';
 import { attemptOf, type LiveAttempt, type SessionState, withEntry } from './state.ts';
 
@@ -54,7 +55,7 @@ export function masked(state: SessionState, id: string, sha256: string, now: num
   };
   const next = keep(state, { ...live, secagg: step.state, work: 'uploading' });
   return {
-    state: { ...next, ledger: noted(next.ledger, record) },
+    state: { ...next, idle: notIdle(next.idle), ledger: noted(next.ledger, record) },
     effects: [
       { type: 'append', record },
       emit({ type: 'uploading', sha256, bytes: bytesOf(live), ...placeOf(announcement, id) }),

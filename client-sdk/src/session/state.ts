@@ -13,6 +13,7 @@
 import type { ErrorCode, Plan } from '@tributary/protocol';
 import type { Abandonment, ClientAttempt } from '@tributary/protocol/secagg';
 import type { Approvals, PlanHashes } from '../policy/index.ts';
+import { FRESH, type Idle } from './idle.ts';
 import type { LedgerView } from './ledger.ts';
 
 export type Answer =
@@ -62,6 +63,8 @@ export interface SessionState {
   readonly attempts: ReadonlyMap<string, LiveAttempt>;
   /** Announcements that were refused since the start, as far as the ledger tells of them. */
   readonly refusals: number;
+  /** Room for attempts that come to no vector. */
+  readonly idle: Idle;
   /** Attempts that were left before any share of theirs was revealed, by id, newest last: what may be signed of them. */
   readonly renounced: ReadonlyMap<string, Abandonment>;
   /** By run and round (`evaluationKey`); evaluator nodes only. */
@@ -76,6 +79,7 @@ export function createSession(
   return {
     ...{ ledger, approvals, pinned },
     refusals: 0,
+    idle: FRESH,
     ...{ runs: new Map(), attempts: new Map(), renounced: new Map(), evaluations: new Map() },
   };
 }
