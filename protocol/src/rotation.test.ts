@@ -4,8 +4,9 @@ import { portableCrypto } from './crypto/index.ts';
 import { nodeCrypto } from './crypto/node.ts';
 import { type Identity, identityFromSeed, sign } from './identity.ts';
 import { LIMITS } from './limits.ts';
-import { chainFrom, requireRotation, type SignedRotation, signRotation } from './rotation.ts';
+import { chainFrom, requireRotation, SignedRotation, signRotation } from './rotation.ts';
 import { rotationVectors } from './rotation-vectors.ts';
+import { validate } from './schema.ts';
 
 const key = (n: number): Identity => {
   const seed = new Uint8Array(32);
@@ -87,6 +88,14 @@ describe('a rotation is refused', () => {
     const signed = { rotation, signatures: { ...signatures, old: other } };
     expect(() => requireRotation(nodeCrypto, signed, expected)).toThrow(code('bad-signature'));
   });
+  it('with a time that is no date, which nobody could be told', () => {
+    const at = (time: number) => ({ rotation: { ...rotation, time }, signatures });
+    const last = 8.64e15;
+    expect(validate(SignedRotation, at(last), 'rotation').rotation.time).toBe(last);
+    expect(() => new Date(last).toISOString()).not.toThrow();
+    expect(() => validate(SignedRotation, at(last + 1), 'rotation')).toThrow(code('malformed'));
+  });
+
   it('and nothing else is wrong with it', () => requireRotation(nodeCrypto, good, expected));
 });
 

@@ -7,7 +7,7 @@ import type { Crypto } from './crypto/port.ts';
 import { TributaryError } from './errors.ts';
 import { type Identity, requireSignature, sign } from './identity.ts';
 import { LIMITS } from './limits.ts';
-import { Closed, Count, Key, Signature } from './schema.ts';
+import { Closed, Key, Signature, Time } from './schema.ts';
 
 export const RotationSubject = Type.Enum(['member', 'coordinator']);
 export type RotationSubject = Static<typeof RotationSubject>;
@@ -18,7 +18,7 @@ export const Rotation = Closed({
   coordinator: Key,
   old: Key,
   new: Key,
-  time: Count,
+  time: Time,
 });
 export type Rotation = Static<typeof Rotation>;
 

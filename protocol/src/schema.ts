@@ -20,6 +20,8 @@ export const Bytes = (maxBytes: number) =>
 export const Name = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' });
 export const Reason = Type.String({ maxLength: LIMITS.reason });
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+/** Milliseconds since 1970 that are a date, up to the year 275760 (ECMA-262, time values): it is shown to people. */
+export const Time = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 });
 
 /**
  * @returns `value`, known to fit `schema`.
