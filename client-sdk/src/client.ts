@@ -187,6 +187,7 @@ export class FederatedClient {
         ...{ allowInsecure: this.#options.allowInsecure ?? false, ...(backoff ? { backoff } : {}) },
         epoch: loop.epoch,
         backlog: loop.waiting,
+        greeted: (epoch) => loop.submit({ type: 'greeted', epoch }),
         message: (message) => loop.submit({ type: 'message', message }),
         down: (error, final) => {
           if (final) reject(error);

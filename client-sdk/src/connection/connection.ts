@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   readonly allowInsecure?: boolean;
   /** Highest epoch that this node has seen of it; asked for at each new session. */
   readonly epoch?: () => number;
+  /** The coordinator has proved itself, in this epoch of its history; its first message follows. */
+  readonly greeted?: (epoch: number) => void;
   readonly message: (message: ServerMessage) => void;
   /** Messages that have not been taken up yet: with too many of them it reads no further. */
   readonly backlog?: () => number;
@@ -87,8 +89,9 @@ export function connect(options: ConnectionOptions): Connection {
       ...(handshakeMs === undefined ? {} : { handshakeMs }),
       ...(silenceMs === undefined ? {} : { silenceMs }),
       handlers: {
-        open(derived) {
+        open(derived, epoch) {
           keys = derived;
+          options.greeted?.(epoch);
         },
         message(message) {
           if (keys && !session) {

@@ -48,7 +48,8 @@ export interface LinkOptions {
 
 export interface LinkHandlers {
   /** The coordinator has proved its key and named this session; `ready` itself follows as the first message. */
-  open(keys: SessionKeys): void;
+  /** `epoch`: as the coordinator signed it. */
+  open(keys: SessionKeys, epoch: number): void;
   message(message: ServerMessage): void;
   /** Exactly once, also when the link never opened. Nothing follows. */
   closed(error: TributaryError): void;
@@ -116,7 +117,7 @@ export function openLink(options: LinkOptions): Link {
         `The coordinator is in epoch ${welcome.epoch}, this node has seen ${options.epoch}.`,
       );
     socket.send(JSON.stringify(prove));
-    handlers.open(keys);
+    handlers.open(keys, welcome.epoch);
     return createChannel(nodeCrypto, keys, 'client');
   }
 

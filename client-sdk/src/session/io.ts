@@ -21,6 +21,8 @@ import type { EvaluationResult, SessionState } from './state.ts';
 export type SessionInput =
   /** Opened and validated. */
   | { readonly type: 'message'; readonly message: ServerMessage }
+  /** A session begins, with a coordinator that is in this epoch. */
+  | { readonly type: 'greeted'; readonly epoch: number }
   /** `final`: no further try follows. */
   | { readonly type: 'disconnected'; readonly error: TributaryError; readonly final: boolean }
   | { readonly type: 'approvals'; readonly approvals: Approvals }

@@ -9,7 +9,7 @@ import { abandoned, failed, masked, progressed, published, stop, trained, upload
 import { evaluate, evaluated, evaluationFailed } from './evaluation.ts';
 import { type Effect, emit, type SessionContext, type SessionInput, type Step, warn } from './io.ts';
 import { agreed, cohort, roster, survivors } from './lists.ts';
-import { propose, reconsider, runEnded } from './proposals.ts';
+import { greeted, propose, reconsider, runEnded } from './proposals.ts';
 import type { SessionState } from './state.ts';
 
 export function step(state: SessionState, input: SessionInput, now: number, context: SessionContext): Step {
@@ -26,6 +26,8 @@ function take(state: SessionState, input: SessionInput, now: number, context: Se
   switch (input.type) {
     case 'message':
       return fromCoordinator(state, input.message, now, context);
+    case 'greeted':
+      return greeted(state, input.epoch);
     case 'disconnected': {
       const { code, message } = input.error;
       return { state, effects: [emit({ type: 'disconnected', code, message, final: input.final })] };

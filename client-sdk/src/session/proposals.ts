@@ -150,6 +150,13 @@ function withRoom({ runs, attempts }: SessionState, needed: number): ReadonlyMap
   return left;
 }
 
+/** In a higher epoch than any that this node has heard of, another backup was restored: it may have what was missing. */
+export function greeted(state: SessionState, epoch: number): Step {
+  if (epoch <= state.ledger.epoch) return { state, effects: [] };
+  const runs = new Map([...state.runs].filter(([, known]) => !isRolledBack(known)));
+  return { state: { ...state, runs }, effects: [] };
+}
+
 function isRolledBack({ answer }: KnownRun): boolean {
   return answer.kind === 'declined' && answer.code === 'rolled-back';
 }

@@ -82,4 +82,20 @@ describe('a coordinator that was restored from a backup', () => {
     other.receive(announceMessage(next));
     expectRefused(other, announceMessage({ epoch: 7 }), 'rolled-back', /saw round 1|took part in round 2/);
   });
+
+  test('once more, from a backup that has all: it is believed again, in its higher epoch only', () => {
+    const node = afterRound1()[0]!;
+    expectRefused(node, announceMessage({ epoch: 7 }), 'rolled-back', /saw round 1/);
+    // The same history again, after a reconnection or a restart of the coordinator.
+    expect(node.input({ type: 'greeted', epoch: 7 })).toEqual([]);
+    expect(sentOf(node.receive(proposal()), 'decline')).toMatchObject({ code: 'rolled-back' });
+    expect(node.input({ type: 'greeted', epoch: 9 })).toEqual([]);
+    expect(kindsOf(node.receive(proposal()))).toContain('send consent');
+    expect(kindsOf(node.receive(announceMessage({ ...next, epoch: 9 })))).toContain('train');
+    const other = afterRound1()[1]!;
+    expectRefused(other, announceMessage({ epoch: 7 }), 'rolled-back', /saw round 1/);
+    other.input({ type: 'greeted', epoch: 9 });
+    other.receive(proposal());
+    expectRefused(other, announceMessage({ epoch: 9 }), 'rolled-back', /saw round 1/);
+  });
 });

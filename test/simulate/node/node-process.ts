@@ -66,6 +66,7 @@ export function createNodeProcess(
   let approved = true;
   let decided: () => void = () => {};
   let epoch: () => number = () => 0;
+  let greeted: (epoch: number) => void = () => {};
 
   /** After a failure nothing more is appended, until the owner has made room and started the node again. */
   function openLedger(born: Life): LedgerStore {
@@ -103,6 +104,7 @@ export function createNodeProcess(
     session = network.open(ends);
     ready = false;
     running.accept(session);
+    greeted(running.epoch);
   }
 
   function send(born: Life, message: ClientMessage): boolean {
@@ -168,6 +170,7 @@ export function createNodeProcess(
       () => jobs,
     );
     epoch = loop.epoch;
+    greeted = (now) => loop.submit({ type: 'greeted', epoch: now });
     decided = () => loop.submit({ type: 'approvals', approvals: approvals() });
     leave = async () => {
       loop.submit({ type: 'stop' });
