@@ -37,6 +37,7 @@ export interface Jobs {
 export function createJobs({ bulk, trainer, masker, submit }: JobDeps): Jobs {
   const works = new Map<string, Work>();
   const all = new AbortController();
+  let evaluated: Promise<void> = Promise.resolve();
 
   /** Nothing is reported of an attempt that was forgotten meanwhile. A job that cannot tell gives null. */
   function run(attempt: string, work: Work, job: () => Promise<SessionInput | null>): void {
@@ -115,8 +116,13 @@ export function createJobs({ bulk, trainer, masker, submit }: JobDeps): Jobs {
         crashPoint('node.evaluated');
         return { type: 'evaluated', run, round, model, result: { count, loss, metrics } };
       };
-      evaluate().then(submit, (thrown) => {
-        if (!signal.aborted) submit({ type: 'evaluation-failed', run, round, model, error: failure(thrown) });
+      // One after the other: a run of many rounds asks for all of its models at once, and each is held in memory.
+      evaluated = evaluated.then(async () => {
+        if (signal.aborted) return;
+        await evaluate().then(submit, (thrown) => {
+          if (!signal.aborted)
+            submit({ type: 'evaluation-failed', run, round, model, error: failure(thrown) });
+        });
       });
     },
     forget(attempt) {

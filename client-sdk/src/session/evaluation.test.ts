@@ -76,6 +76,17 @@ describe('evaluations in the clear', () => {
     node.receive(evaluate());
     const effects = node.input({ type: 'evaluated', ...place, result: { ...result, loss: Number.NaN } });
     expect(kindsOf(effects)).toEqual(['emit warning']);
+    expect(node.state.evaluations.size).toBe(0);
+  });
+
+  test('all models of a long run are reported, however many are asked for at once, and not without end', () => {
+    const node = nodeWith({ role: 'evaluator' });
+    for (let round = 1; round <= 1100; round++) node.receive(evaluate({ round }));
+    expect(kindsOf(node.effects).filter((kind) => kind === 'evaluate')).toHaveLength(1000);
+    expect(eventsOf(node.effects).at(-1)).toMatchObject({ code: 'rate-limited' });
+    for (let round = 1; round <= 1000; round++) node.input({ type: 'evaluated', ...place, round, result });
+    expect(messagesOf(node.effects)).toHaveLength(1000);
+    expect(node.state.evaluations.size).toBe(100);
   });
 
   test('an evaluator trains nothing', () => {

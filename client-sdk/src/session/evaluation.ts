@@ -20,6 +20,9 @@ export function evaluate(
     const { result } = before;
     return { state, effects: result ? [send(report(run, round, model, result))] : [] };
   }
+  const waiting = [...state.evaluations.values()].filter(({ result }) => result === null).length;
+  if (waiting >= WAITING)
+    throw new TributaryError('rate-limited', `${waiting} evaluations wait already: ask again later.`);
   const plan = parsePlan(raw);
   const hashes = hashesOf(crypto, plan);
   const verdict = judge(policy, plan, hashes, state.approvals);
@@ -43,8 +46,13 @@ export function evaluated(
   const live = state.evaluations.get(evaluationKey(run, round));
   if (live?.model !== model) return { state, effects: [] };
   const numbers = [result.loss, ...Object.values(result.metrics)];
-  if (!numbers.every(Number.isFinite))
-    throw new TributaryError('not-finite', `The model of round ${round} evaluates to ${numbers.join(', ')}.`);
+  if (!numbers.every(Number.isFinite)) {
+    const error = new TributaryError(
+      'not-finite',
+      `The model of round ${round} evaluates to ${numbers.join(', ')}.`,
+    );
+    return evaluationFailed(state, { type: 'evaluation-failed', run, round, model, error });
+  }
   return {
     state: { ...state, evaluations: keepEvaluation(state, { run, round, model, result }) },
     effects: [
@@ -69,13 +77,13 @@ export function evaluationFailed(
 
 /** Results are kept for the case that the connection broke: the newest ones are enough. */
 const KEPT = 100;
+/** A long run asks an evaluator that is new for all of its models; beyond this the coordinator asks again by itself. */
+const WAITING = 1000;
 
 function keepEvaluation(state: SessionState, live: LiveEvaluation): ReadonlyMap<string, LiveEvaluation> {
   const next = withEntry(state.evaluations, evaluationKey(live.run, live.round), live);
-  for (const key of next.keys()) {
-    if (next.size <= KEPT) break;
-    next.delete(key);
-  }
+  const told = [...next].filter(([, { result }]) => result !== null);
+  for (const [key] of told.slice(0, Math.max(0, told.length - KEPT))) next.delete(key);
   return next;
 }
 
