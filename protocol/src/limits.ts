@@ -35,6 +35,8 @@ export const LIMITS = {
   silenceMs: 45_000,
   /** Of one identity, so that a chain of them is checked in a moment. */
   rotations: 100,
+  /** Of all partners of today together: their list is an answer of under 4 MiB. */
+  rotationList: 8000,
   /** Clock skew allowed in signed requests: milliseconds. */
   clockSkewMs: 5 * 60_000,
 } as const;

@@ -29,7 +29,7 @@ export const SignedRotation = Closed({
 });
 export type SignedRotation = Static<typeof SignedRotation>;
 
-export const RotationList = Type.Array(SignedRotation, { maxItems: 10_000 });
+export const RotationList = Type.Array(SignedRotation, { maxItems: LIMITS.rotationList });
 
 export interface RotationTerms {
   readonly subject: RotationSubject;

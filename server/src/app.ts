@@ -25,7 +25,7 @@ import { limitConnections } from './plugins/connections.ts';
 import { installSurfaces } from './plugins/surfaces.ts';
 import { openIdentity } from './registry/identity-file.ts';
 import { createInstances } from './registry/instances.ts';
-import { finishOwnRotation, ownRotations, requireOwnKey } from './registry/own-keys.ts';
+import { finishOwnRotation, ownRotations, requireKeyOf, requireOwnKey } from './registry/own-keys.ts';
 import { createPartners } from './registry/partners.ts';
 import { createTokens, ensureAdminToken, FIRST_ADMIN } from './registry/tokens.ts';
 import { createBlobCache } from './storage/blob-cache.ts';
@@ -101,6 +101,8 @@ async function assemble(
   const finished = await finishOwnRotation(folder, store);
   await requireOwnKey(folder, store);
   const identity = finished ?? (await openIdentity(folder));
+  await requireKeyOf(store, identity.id);
+  await store.noteOwnKey(identity.id);
   const rotations = await ownRotations(store, identity.id);
   const former = rotations.map(({ rotation }) => rotation.old);
   const blobKey = await settleEncryption(folder, encryptBlobs);
@@ -111,7 +113,10 @@ async function assemble(
   const modelCache = createBlobCache(blobs, CACHE_BYTES);
   const aggregation = startAggregation(blobKey);
   const startUp = createStartUp();
-  if (finished) startUp.rotated();
+  if (finished) {
+    startUp.rotated();
+    log.info({ audit: 'coordinator.rotated', key: identity.id }, 'the coordinator has a new key');
+  }
   let publicUrl = '';
   let ready = false;
 

@@ -1,16 +1,20 @@
 /** A new key for the coordinator: stopped only, one chain, and whole after a crash at any point. */
-import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import {
   chainFrom,
   decodeInvite,
   identityFromSeed,
+  LIMITS,
   type SignedRotation,
   sign,
   signRotation,
+  toBase64,
 } from '@tributary/protocol';
 import { nodeCrypto, nodeRandom } from '@tributary/protocol/node';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type App, createApp } from './app.ts';
 import { createLog } from './log.ts';
@@ -21,6 +25,7 @@ import {
   readIdentity,
 } from './registry/identity-file.ts';
 import { rotateOwnKey } from './rotate-key.ts';
+import { openDatabase } from './storage/sqlite/open.ts';
 import { openSqliteStore } from './storage/sqlite/store.ts';
 
 let folder: string;
@@ -61,6 +66,40 @@ describe('rotate-key', () => {
     expect(shown).toBe(key);
     const chain = chainFrom(nodeCrypto, first, rotations, { subject: 'coordinator' });
     expect(chain.map(({ rotation }) => rotation.new)).toEqual([second.key, key]);
+  });
+
+  it('writes an audit line, as other acts of operators do', async () => {
+    let logged = '';
+    const stream = new Writable({
+      write(chunk, _, done) {
+        logged += chunk;
+        done();
+      },
+    });
+    const { old, key } = await rotateOwnKey(folder, { log: pino(stream) });
+    expect(JSON.parse(logged)).toMatchObject({ audit: 'coordinator.rotated', old, key });
+  });
+
+  it('not more often than a chain may be long, and nothing is begun then', async () => {
+    const seeds = Array.from({ length: LIMITS.rotations }, () => nodeRandom(32));
+    const keys = [await identity(), ...seeds.map((seed) => identityFromSeed(nodeCrypto, seed))];
+    const database = await openDatabase(folder);
+    const rows = seeds.map((_, i) => {
+      const [from, to] = [keys[i]!, keys[i + 1]!];
+      const terms = { subject: 'coordinator', coordinator: from.id, time: 1 } as const;
+      const signed = signRotation(nodeCrypto, from, to, terms);
+      return `('${from.id}', '${to.id}', ${i + 1}, '${JSON.stringify(signed)}')`;
+    });
+    database.exec(`INSERT INTO rotations VALUES ${rows.join()}`);
+    database.exec(`UPDATE coordinator SET key = '${keys.at(-1)!.id}'`);
+    database.close();
+    writeFileSync(join(folder, IDENTITY_FILE), `${toBase64(seeds.at(-1)!)}\n`);
+    await expect(rotateOwnKey(folder)).rejects.toMatchObject({
+      code: 'conflict',
+      remedy: expect.stringContaining('NEW-FOLDER'),
+    });
+    expect(existsSync(join(folder, NEXT_IDENTITY_FILE))).toBe(false);
+    expect((await identity()).id).toBe(keys.at(-1)!.id);
   });
 
   it('not while the coordinator runs, and not in a folder without one', async () => {

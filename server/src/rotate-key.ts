@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Identity, signRotation, TributaryError } from '@tributary/protocol';
 import { crashPoint, nodeCrypto } from '@tributary/protocol/node';
+import type { Logger } from 'pino';
 import { voidForKey } from './coordinator/void-for-key.ts';
 import { createLog } from './log.ts';
 import {
@@ -11,8 +12,9 @@ import {
   openNextIdentity,
   readIdentity,
 } from './registry/identity-file.ts';
-import { finishOwnRotation } from './registry/own-keys.ts';
+import { finishOwnRotation, ownRotations, requireKeyOf } from './registry/own-keys.ts';
 import { asFileError, removeStrays } from './storage/files.ts';
+import { requireFewRotations } from './storage/rules.ts';
 import { DATABASE_FILE } from './storage/sqlite/open.ts';
 import { openSqliteStore, type SqliteStore } from './storage/sqlite/store.ts';
 
@@ -23,11 +25,20 @@ export interface RotatedOwnKey {
   readonly voided: readonly string[];
 }
 
+export interface RotateOwnKeyOptions {
+  readonly now?: () => number;
+  /** Is told who has which key now. */
+  readonly log?: Logger;
+}
+
 /**
  * Interrupted at any point it can be called again: it finishes what it began.
  * @throws already-running (the coordinator is not stopped), storage-failed, unsupported-version, conflict (too many)
  */
-export async function rotateOwnKey(folder: string, now: () => number = Date.now): Promise<RotatedOwnKey> {
+export async function rotateOwnKey(
+  folder: string,
+  { now = Date.now, log = createLog('silent') }: RotateOwnKeyOptions = {},
+): Promise<RotatedOwnKey> {
   await stat(join(folder, DATABASE_FILE)).catch((cause) => {
     if (cause.code === 'ENOENT')
       throw new TributaryError('not-found', `There is no ${DATABASE_FILE} in ${folder}.`, {
@@ -42,8 +53,12 @@ export async function rotateOwnKey(folder: string, now: () => number = Date.now)
       throw asFileError(cause, `The identity file ${file} cannot be used`);
     });
     const finished = await finishOwnRotation(folder, store);
-    if (finished) return { old: before.id, key: finished.id, voided: [] };
-    return await rotate(folder, store, before, now());
+    if (!finished) await requireKeyOf(store, before.id);
+    const report = finished
+      ? { old: before.id, key: finished.id, voided: [] }
+      : await rotate(folder, store, before, now());
+    log.info({ audit: 'coordinator.rotated', ...report }, 'the coordinator has a new key');
+    return report;
   } finally {
     await store.close();
   }
@@ -55,6 +70,8 @@ async function rotate(
   before: Identity,
   now: number,
 ): Promise<RotatedOwnKey> {
+  // Before anything is declared void for it.
+  requireFewRotations((await ownRotations(store, before.id)).length, 'coordinator');
   // A try that died may have left half a file with a key that nobody ever heard of.
   await removeStrays(folder);
   const after = await openNextIdentity(folder);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Finding, failedBy, fine, TributaryError, warning } from '@tributary/protocol';
 import { type Encryption, encryptionOf } from '../at-rest/marker.ts';
 import { readIdentity } from '../registry/identity-file.ts';
-import { requireNotReplaced } from '../registry/own-keys.ts';
+import { requireKeyOf } from '../registry/own-keys.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore, type SqliteStore } from '../storage/sqlite/store.ts';
 import { backupFindings } from './check-backup.ts';
@@ -28,7 +28,7 @@ export async function checkFolder(folder: string, keyFile?: string): Promise<Fin
     const opened = await openCopy(folder, aside, isBackup);
     const identity = await guarded('identity', async () => {
       const { id } = await readIdentity(join(folder, IDENTITY_FILE));
-      if (opened.store) await requireNotReplaced(opened.store, id);
+      if (opened.store) await requireKeyOf(opened.store, id);
       return [fine('identity', id)];
     });
     const files = isBackup ? await guarded('backup', () => backupFindings(folder)) : [];

@@ -7,14 +7,16 @@ import { signRotation } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../app.ts';
+import { examine } from '../doctor/examine.ts';
 import { createLog } from '../log.ts';
-import { IDENTITY_FILE, openNextIdentity, readIdentity } from '../registry/identity-file.ts';
+import { IDENTITY_FILE, openIdentity, openNextIdentity, readIdentity } from '../registry/identity-file.ts';
 import { rotateOwnKey } from '../rotate-key.ts';
 import { DATABASE_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore } from '../storage/sqlite/store.ts';
 import { checkFolder } from './check.ts';
 import { MANIFEST_FILE } from './manifest.ts';
-import { restoreBackup } from './restore.ts';
+import { restoreBackup, restoreInPlace } from './restore.ts';
+import { offerSnapshots } from './snapshot-socket.ts';
 import { writeBackup } from './write.ts';
 
 let root: string;
@@ -45,6 +47,16 @@ async function cutRotation(): Promise<void> {
   await store.close();
 }
 
+/** The manifest of `out()` fits what was changed there: as a version wrote it that did not look. */
+function forge(changed: string, coordinator?: string): void {
+  const path = join(out(), MANIFEST_FILE);
+  const manifest = JSON.parse(readFileSync(path, 'utf8'));
+  const bytes = readFileSync(join(out(), changed));
+  const entry = { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  for (const file of manifest.files) if (file.path === changed) Object.assign(file, entry);
+  writeFileSync(path, JSON.stringify({ ...manifest, ...(coordinator && { coordinator }) }));
+}
+
 describe('a rotation that was cut between database and file', () => {
   it('is no state for a backup, which would have half of it; check says so', async () => {
     await cutRotation();
@@ -72,15 +84,70 @@ it('an older backup whose database names a newer key is not restored', async () 
   const terms = { subject: 'coordinator', coordinator: before.id, time: Date.now() } as const;
   await store.addOwnRotation(signRotation(nodeCrypto, before, after, terms));
   await store.close();
-  // As a version wrote it that did not look.
-  const path = join(out(), MANIFEST_FILE);
-  const manifest = JSON.parse(readFileSync(path, 'utf8'));
-  const database = readFileSync(join(out(), DATABASE_FILE));
-  const entry = { bytes: database.length, sha256: createHash('sha256').update(database).digest('hex') };
-  for (const file of manifest.files) if (file.path === DATABASE_FILE) Object.assign(file, entry);
-  writeFileSync(path, JSON.stringify(manifest));
+  forge(DATABASE_FILE);
   await expect(restoreBackup(out(), restored())).rejects.toThrow(/which was replaced by/);
   expect(existsSync(restored())).toBe(false);
+});
+
+describe('a key that is of another coordinator', () => {
+  const foreign = expect.objectContaining({
+    code: 'storage-failed',
+    message: expect.stringContaining('this database is of the coordinator with key'),
+  });
+  const finding = async () => (await examine(doctored())).find(({ check }) => check === 'key');
+  const doctored = () => ({ folder, host: '127.0.0.1', port: 0 });
+
+  it.each([
+    ['without rotations', async () => {}],
+    ['that has rotated before', async () => void (await rotateOwnKey(folder))],
+  ])(
+    'opens nothing of a folder %s: no start, backup, restore or rotation; check and doctor tell',
+    async (_, before) => {
+      await before();
+      await writeBackup(folder, out());
+      const key = join(folder, IDENTITY_FILE);
+      const own = readFileSync(key);
+      expect(await finding()).toMatchObject({ level: 'ok' });
+      rmSync(key);
+      await openIdentity(folder);
+      const other = readFileSync(key);
+      await expect(start()).rejects.toThrow(foreign);
+      await expect(writeBackup(folder, join(root, 'second'))).rejects.toThrow(foreign);
+      await expect(restoreInPlace(folder)).rejects.toThrow(foreign);
+      await expect(rotateOwnKey(folder)).rejects.toThrow(foreign);
+      const identity = (await checkFolder(folder)).find(({ check }) => check === 'identity');
+      for (const told of [identity, await finding()])
+        expect(told).toMatchObject({ level: 'failed', remedy: expect.stringContaining('from a backup') });
+
+      // A backup put together from two, with a manifest that says so.
+      writeFileSync(join(out(), IDENTITY_FILE), other);
+      forge(IDENTITY_FILE, (await readIdentity(key)).id);
+      await expect(restoreBackup(out(), restored())).rejects.toThrow(foreign);
+      expect(existsSync(restored())).toBe(false);
+
+      writeFileSync(key, own);
+      await start();
+    },
+  );
+});
+
+it('a rotation while a backup is made gives no backup of both keys: it is to be made again', async () => {
+  const copyTo = async (file: string) => {
+    const store = await openSqliteStore(folder);
+    await store.copyTo(file);
+    await store.close();
+    await rotateOwnKey(folder);
+  };
+  const snapshots = await offerSnapshots({ folder, copyTo, log: createLog('silent') });
+  await expect(writeBackup(folder, out())).rejects.toMatchObject({
+    ...{ code: 'conflict', remedy: 'Make the backup again.' },
+    message: expect.stringContaining('was replaced while'),
+  });
+  await snapshots.close();
+  expect(readdirSync(root)).toEqual(['data']);
+  await writeBackup(folder, out());
+  await restoreBackup(out(), restored());
+  expect(await start(restored())).toBe((await readIdentity(join(folder, IDENTITY_FILE))).id);
 });
 
 it('a folder in use whose key is gone is not started under a key that nobody knows', async () => {

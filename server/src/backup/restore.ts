@@ -7,7 +7,7 @@ import { readKeyFile, requireApart } from '../at-rest/key.ts';
 import { MARKER_FILE, readMarker, requireKey, writeMarker } from '../at-rest/marker.ts';
 import type { AtRest } from '../at-rest/reader.ts';
 import { readIdentity } from '../registry/identity-file.ts';
-import { requireNotReplaced } from '../registry/own-keys.ts';
+import { requireKeyOf } from '../registry/own-keys.ts';
 import { asFileError } from '../storage/files.ts';
 import type { RunRow } from '../storage/ports.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
@@ -56,10 +56,7 @@ export async function restoreBackup(
     crashPoint('restore.files.copied');
     const coordinator = await requireIdentity(part, manifest);
     const store = await openSqliteStore(part);
-    await requireNotReplaced(store, coordinator).catch(async (thrown) => {
-      await store.close();
-      throw thrown;
-    });
+    await requireFit(store, coordinator);
     const models = manifest.files.filter(({ path }) => dirname(path) === 'blobs').length;
     const encrypted = await readMarker(part);
     return { data: folder, coordinator, models, encrypted, ...(await raise(store, now())) };
@@ -103,6 +100,7 @@ export async function restoreInPlace(folder: string, now = Date.now): Promise<Re
   });
   const { id } = await readIdentity(join(folder, IDENTITY_FILE));
   const store = await openSqliteStore(folder, { dropDamaged: true });
+  await requireFit(store, id);
   const models = (await store.namedBlobs()).size;
   const encrypted = await readMarker(folder);
   const leftovers = await leftoversOf(folder);
@@ -139,6 +137,14 @@ async function requireIdentity(part: string, { coordinator }: Manifest): Promise
   if (id === coordinator) return id;
   throw new TributaryError('malformed', `The key in the backup is ${id}, its manifest says ${coordinator}.`, {
     remedy: 'Somebody put this backup together from two: take another one.',
+  });
+}
+
+/** Closes the store of another key. @throws storage-failed */
+async function requireFit(store: SqliteStore, coordinator: string): Promise<void> {
+  await requireKeyOf(store, coordinator).catch(async (thrown) => {
+    await store.close();
+    throw thrown;
   });
 }
 

@@ -11,7 +11,7 @@ import { crashPoint } from '@tributary/protocol/node';
 import { encryptionOf, isEncrypted, MARKER_FILE } from '../at-rest/marker.ts';
 import { type AtRest, hashOf } from '../at-rest/reader.ts';
 import { readIdentity, readIfThere } from '../registry/identity-file.ts';
-import { requireNotReplaced } from '../registry/own-keys.ts';
+import { requireKeyOf } from '../registry/own-keys.ts';
 import { PRIVATE_FILE } from '../storage/files.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore } from '../storage/sqlite/store.ts';
@@ -93,7 +93,7 @@ async function look(
   await rm(database);
   const store = await openSqliteStore(aside);
   try {
-    await requireNotReplaced(store, id);
+    await requireKeyOf(store, id);
     return { epoch: await store.epoch(), named: [...(await store.namedBlobs())].sort() };
   } finally {
     await store.close();

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { fingerprint } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { defineCommand } from 'citty';
+import { createLog } from '../log.ts';
 import { rotateOwnKey } from '../rotate-key.ts';
 import { refuseUnknown } from './usage.ts';
 
@@ -20,7 +21,7 @@ export const rotateKey = defineCommand({
   args: ARGS,
   async run({ args, rawArgs }) {
     refuseUnknown(rawArgs, ARGS);
-    const { old, key, voided } = await rotateOwnKey(resolve(args.data));
+    const { old, key, voided } = await rotateOwnKey(resolve(args.data), { log: createLog('info') });
     const [before, after] = [fingerprint(nodeCrypto, old), fingerprint(nodeCrypto, key)];
     const report = { old, key, fingerprint: after, voided };
     const text = [

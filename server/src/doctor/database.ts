@@ -5,10 +5,13 @@
 import { copyFile, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Finding, failed, fine, warning } from '@tributary/protocol';
+import { type Finding, failed, failedBy, fine, warning } from '@tributary/protocol';
+import { IDENTITY_FILE, readIdentity } from '../registry/identity-file.ts';
+import { requireKeyOf } from '../registry/own-keys.ts';
 import { loadDriver, type SqliteHandle } from '../storage/sqlite/drivers.ts';
 import { SCHEMA_VERSION } from '../storage/sqlite/migrations.ts';
 import { DATABASE_FILE } from '../storage/sqlite/open.ts';
+import { openSqliteStore } from '../storage/sqlite/store.ts';
 import { clock } from './machine.ts';
 
 /** Larger ones take long to copy and check: bytes. */
@@ -44,7 +47,12 @@ export async function databaseFindings(folder: string, held: boolean): Promise<F
       if (thrown.code !== 'ENOENT') throw thrown;
     });
     database = (await loadDriver())(copy);
-    return await examine(database, folder);
+    const findings = await examine(database, folder);
+    database.close();
+    database = undefined;
+    return findings.some(({ level, check }) => check === 'database' && level !== 'ok')
+      ? findings
+      : [...findings, ...(await keyFindings(folder, aside))];
   } catch (thrown) {
     const message = (thrown as Error).message.replaceAll(aside, folder);
     return [failed('database', `${file} cannot be read: ${message}.`, RESTORE), now];
@@ -81,6 +89,21 @@ async function examine(database: SqliteHandle, folder: string): Promise<Finding[
     clock(Date.now(), latest?.newest ?? 0),
     await blobs(rows, folder),
   ];
+}
+
+/** Whether the key in the folder is the one of its database; nothing where there is no key that can be read. */
+async function keyFindings(folder: string, aside: string): Promise<Finding[]> {
+  const identity = await readIdentity(join(folder, IDENTITY_FILE)).catch(() => null);
+  if (!identity) return [];
+  const store = await openSqliteStore(aside);
+  try {
+    await requireKeyOf(store, identity.id);
+    return [fine('key', 'the one that the database knows')];
+  } catch (thrown) {
+    return [failedBy('key', thrown)];
+  } finally {
+    await store.close();
+  }
 }
 
 /** Rows hold hashes, the folder holds what they name: initial and present models of runs, and the model of each round. */

@@ -48,9 +48,9 @@ export async function finishOwnRotation(
  * A key is made for a new folder only: with another one, nobody who is enrolled would know this coordinator again.
  * @throws storage-failed when the key of a folder in use is gone
  */
-export async function requireOwnKey(folder: string, store: Pick<Store, 'tokens'>): Promise<void> {
+export async function requireOwnKey(folder: string, store: Pick<Store, 'tokens' | 'ownKey'>): Promise<void> {
   if (await readIfThere(join(folder, IDENTITY_FILE))) return;
-  if ((await store.tokens()).length === 0) return;
+  if ((await store.tokens()).length === 0 && (await store.ownKey()) === null) return;
   throw new TributaryError(
     'storage-failed',
     `${IDENTITY_FILE} is not in ${folder}, whose database is in use.`,
@@ -60,16 +60,29 @@ export async function requireOwnKey(folder: string, store: Pick<Store, 'tokens'>
   );
 }
 
-/** A backup or a restored folder must hold the key that its database ends with. @throws storage-failed */
-export async function requireNotReplaced(store: Pick<Store, 'rotationOf'>, id: string): Promise<void> {
+/**
+ * The key in the file must be the one that the database ends with: with another one, nobody who is enrolled would know this
+ * coordinator again, and its own transcripts would be a stranger's.
+ * @param id of the key in the file. @throws storage-failed
+ */
+export async function requireKeyOf(store: Pick<Store, 'rotationOf' | 'ownKey'>, id: string): Promise<void> {
   const replaced = await store.rotationOf(id);
-  if (!replaced) return;
+  if (replaced)
+    throw new TributaryError(
+      'storage-failed',
+      `${IDENTITY_FILE} holds key ${id}, which was replaced by ${replaced.rotation.new} in the database.`,
+      {
+        remedy:
+          'A rotation of the key was interrupted: `tributary-server rotate-key` or a start finishes it, in the folder where it was; then make a backup.',
+      },
+    );
+  const known = await store.ownKey();
+  if (known === null || known === id) return;
   throw new TributaryError(
     'storage-failed',
-    `${IDENTITY_FILE} holds key ${id}, which was replaced by ${replaced.rotation.new} in the database.`,
+    `${IDENTITY_FILE} holds key ${id}; this database is of the coordinator with key ${known}.`,
     {
-      remedy:
-        'A rotation of the key was interrupted: `tributary-server rotate-key` or a start finishes it, in the folder where it was; then make a backup.',
+      remedy: `Put the ${IDENTITY_FILE} that belongs to this database back, from a backup of this folder: partners know the coordinator by that key.`,
     },
   );
 }

@@ -101,5 +101,17 @@ export function rotationAcceptance(name: string, adapter: StoreAdapter): void {
         );
       expect(await store.rotations()).toEqual([rotation(own, next, 'coordinator')]);
     });
+
+    it('of the coordinator lead to the key that is its own; the first one is noted once', async () => {
+      const [own, next] = [key(), key()];
+      expect(await store.ownKey()).toBeNull();
+      await store.noteOwnKey(own);
+      await store.noteOwnKey(key());
+      expect(await store.ownKey()).toBe(own);
+      await store.addOwnRotation(rotation(own, next, 'coordinator'));
+      expect(await store.ownKey()).toBe(next);
+      await store.rotate(rotation(alice, key()));
+      expect(await store.ownKey()).toBe(next);
+    });
   });
 }

@@ -49,6 +49,7 @@ export function createMemoryStore(epoch = 1): Store {
   /** By the old key. */
   const rotations = new Map<string, SignedRotation & { readonly nth: number }>();
   const removedKeys = new Set<string>();
+  let ownKey: string | null = null;
   const rotatedTo = (key: string) => [...rotations.values()].find(({ rotation }) => rotation.new === key);
   const isRetired = (key: string) =>
     rotations.has(key) || rotatedTo(key) !== undefined || removedKeys.has(key);
@@ -129,7 +130,8 @@ export function createMemoryStore(epoch = 1): Store {
       const { old, new: next } = signed.rotation;
       const owner = byKey(old);
       const taken = byKey(next) !== undefined || isRetired(next);
-      const facts = { replaced: replacedBy(old), owner, taken, before: before(old) };
+      const listed = [...partners.values()].reduce((sum, { key }) => sum + (key ? before(key) : 0), 0);
+      const facts = { replaced: replacedBy(old), owner, taken, before: before(old), listed };
       if (!judgeRotation(signed, facts)) {
         addRotation(signed);
         partners.set(owner!.name, { ...owner!, key: next });
@@ -138,13 +140,18 @@ export function createMemoryStore(epoch = 1): Store {
       if (!now) throw refusals.noLonger();
       return copy(now);
     },
+    ownKey: async () => ownKey,
+    async noteOwnKey(key) {
+      ownKey ??= key;
+    },
     async addOwnRotation(signed) {
       const { old, new: next } = signed.rotation;
       const replaced = replacedBy(old);
       if (replaced?.rotation.new === next) return;
       if (replaced || byKey(next) || isRetired(next)) throw refusals.keyTaken();
-      requireFewRotations(before(old));
+      requireFewRotations(before(old), 'coordinator');
       addRotation(signed);
+      ownKey = next;
     },
     rotations: async () => [...rotations.keys()].map((old) => replacedBy(old)!),
     rotationOf: async (key) => replacedBy(key),

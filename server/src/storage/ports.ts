@@ -180,6 +180,10 @@ export interface Store {
    * (the new key is somebody's, or was; too many rotations)
    */
   rotate(rotation: SignedRotation): Promise<PartnerRow>;
+  /** The coordinator's key: the first one noted, or the last that an own rotation led to. Null before. */
+  ownKey(): Promise<string | null>;
+  /** Of a new store; it changes nothing later. */
+  noteOwnKey(key: string): Promise<void>;
   /** The coordinator's own. The same one again changes nothing. @throws conflict */
   addOwnRotation(rotation: SignedRotation): Promise<void>;
   /** Of whomever, in no order. */

@@ -1,5 +1,5 @@
 /** Refusals that every Store adapter words alike, and the rules about a journal's numbers. */
-import { LIMITS, type SignedRotation, TributaryError } from '@tributary/protocol';
+import { LIMITS, type RotationSubject, type SignedRotation, TributaryError } from '@tributary/protocol';
 import type { JournalEntry, PartnerRow, Snapshot } from './ports.ts';
 
 /** Where a run's journal stands: seq of its last entry, or of its snapshot, or 0; and of its snapshot, or 0. */
@@ -45,12 +45,14 @@ export interface RotationFacts {
   readonly taken: boolean;
   /** Rotations that lead to the old key. */
   readonly before: number;
+  /** Rotations that lead to the keys of all partners. */
+  readonly listed: number;
 }
 
 /** @returns whether it was made before. @throws key-rotated, unauthenticated, forbidden, conflict */
 export function judgeRotation(
   { rotation }: SignedRotation,
-  { replaced, owner, taken, before }: RotationFacts,
+  { replaced, owner, taken, before, listed }: RotationFacts,
 ): boolean {
   if (replaced?.rotation.new === rotation.new) return true;
   if (replaced) throw refusals.keyRotated(replaced);
@@ -60,15 +62,27 @@ export function judgeRotation(
       remedy: 'The operator can resume it: `tributary partners resume NAME`.',
     });
   if (taken) throw refusals.keyTaken();
-  requireFewRotations(before);
+  requireFewRotations(before, 'member');
+  if (listed >= LIMITS.rotationList)
+    throw new TributaryError('conflict', `All partners together had ${listed} new keys already.`, {
+      remedy:
+        'The operator makes room by inviting those anew who had most: `tributary partners remove NAME`, `tributary partners invite NAME`.',
+    });
   return false;
 }
 
+const INVITED_ANEW = {
+  member:
+    'Ask the operator to invite this partner anew (`tributary partners remove NAME`, `tributary partners invite NAME`); `tributary node init INVITE` in the same folder keeps the ledger.',
+  coordinator:
+    'This key stays. Only a coordinator that is set up anew gets another: `tributary-server start --data NEW-FOLDER`, and every partner is invited anew.',
+} as const;
+
 /** @throws conflict */
-export function requireFewRotations(before: number): void {
+export function requireFewRotations(before: number, subject: RotationSubject): void {
   if (before >= LIMITS.rotations)
     throw new TributaryError('conflict', `This identity had ${LIMITS.rotations} new keys already.`, {
-      remedy: 'Remove the partner and invite it anew: `tributary partners remove NAME`.',
+      remedy: INVITED_ANEW[subject],
     });
 }
 

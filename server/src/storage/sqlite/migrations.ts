@@ -66,6 +66,13 @@ const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE removed_keys (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE coordinator ADD COLUMN key TEXT;
+  UPDATE coordinator SET key = (
+    SELECT new FROM rotations
+    WHERE json_extract(rotation, '$.rotation.subject') = 'coordinator' AND new NOT IN (SELECT old FROM rotations)
+  );
+  `,
 ];
 
 /** Of this program. */

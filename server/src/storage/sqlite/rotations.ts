@@ -6,11 +6,18 @@ import type { PartnerRow, Store } from '../ports.ts';
 import { judgeRotation, refusals, requireFewRotations } from '../rules.ts';
 import { fromTable, type Tables } from './tables.ts';
 
-type Rotations = Pick<Store, 'rotate' | 'addOwnRotation' | 'rotations' | 'rotationOf'>;
+type Rotations = Pick<
+  Store,
+  'rotate' | 'ownKey' | 'noteOwnKey' | 'addOwnRotation' | 'rotations' | 'rotationOf'
+>;
 
 export function createRotations(db: Kysely<Tables>): Rotations {
   return {
     rotate: (signed) => db.transaction().execute((tx) => rotate(tx, signed)),
+    ownKey: async () => (await db.selectFrom('coordinator').select('key').executeTakeFirstOrThrow()).key,
+    async noteOwnKey(key) {
+      await db.updateTable('coordinator').set({ key }).where('key', 'is', null).execute();
+    },
     addOwnRotation: (signed) =>
       db.transaction().execute(async (tx) => {
         const { rotation } = signed;
@@ -18,8 +25,9 @@ export function createRotations(db: Kysely<Tables>): Rotations {
         if (replaced?.rotation.new === rotation.new) return;
         if (replaced || (await isTaken(tx, rotation.new))) throw refusals.keyTaken();
         const before = await rotationsTo(tx, rotation.old);
-        requireFewRotations(before);
+        requireFewRotations(before, 'coordinator');
         await insert(tx, signed, before + 1);
+        await tx.updateTable('coordinator').set({ key: rotation.new }).execute();
       }),
     async rotations() {
       const rows = await db.selectFrom('rotations').select('rotation').execute();
@@ -39,7 +47,8 @@ async function rotate(tx: Transaction<Tables>, signed: SignedRotation): Promise<
   const owner = await partner(rotation.old);
   const taken = await isTaken(tx, rotation.new);
   const before = await rotationsTo(tx, rotation.old);
-  if (!judgeRotation(signed, { replaced, owner, taken, before })) {
+  const listed = await rotationsOfAll(tx);
+  if (!judgeRotation(signed, { replaced, owner, taken, before, listed })) {
     const update = tx.updateTable('partners').set({ key: rotation.new });
     await update.where('key', '=', rotation.old).execute();
     await insert(tx, signed, before + 1);
@@ -66,6 +75,15 @@ async function rotationOf(db: Kysely<Tables>, key: string): Promise<SignedRotati
 async function rotationsTo(db: Kysely<Tables>, key: string): Promise<number> {
   const row = await db.selectFrom('rotations').select('nth').where('new', '=', key).executeTakeFirst();
   return row?.nth ?? 0;
+}
+
+/** That lead to the keys of partners. */
+async function rotationsOfAll(db: Kysely<Tables>): Promise<number> {
+  const counted = db
+    .selectFrom('rotations')
+    .innerJoin('partners', 'partners.key', 'rotations.new')
+    .select(({ fn }) => fn.sum<number | null>('nth').as('count'));
+  return (await counted.executeTakeFirstOrThrow()).count ?? 0;
 }
 
 /** Somebody's, or was. */

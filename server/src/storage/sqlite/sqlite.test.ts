@@ -3,10 +3,11 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LIMITS, type SignedRotation } from '@tributary/protocol';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type StoreAdapter, storeAcceptance } from '../acceptance.ts';
 import { rotationAcceptance } from '../acceptance-rotations.ts';
-import { entry, hash, runRow } from '../fixtures.ts';
+import { entry, hash, invited, key, runRow } from '../fixtures.ts';
 import { loadDriver, type SqliteDriver } from './drivers.ts';
 import { DATABASE_FILE, openDatabase } from './open.ts';
 import { openSqliteStore } from './store.ts';
@@ -73,6 +74,42 @@ for (const driver of drivers) {
         await expect(openSqliteStore(path, { driver })).rejects.toThrow(
           expect.objectContaining({ code: 'unsupported-version', message: expect.stringContaining('99') }),
         );
+    });
+
+    it('counts the rotations of all partners, and knows the coordinator’s key from those of an older version', async () => {
+      const path = folder();
+      const store = await openSqliteStore(path, { driver });
+      const [ann, bob, own] = [key(), key(), key()];
+      for (const [name, member] of [
+        ['ann', ann],
+        ['bob', bob],
+      ] as const) {
+        await store.invite(invited(name, name));
+        await store.enrol(hash(name), member, 1500);
+      }
+      await store.close();
+      const rotation = (subject: string, old: string, to: string) => ({
+        rotation: { subject, coordinator: own, old, new: to, time: 1 },
+        signatures: { old: 'A'.repeat(86), new: 'A'.repeat(86) },
+      });
+      const handle = await openDatabase(path, { driver });
+      const insert = (signed: ReturnType<typeof rotation>, nth: number) => {
+        const { old, new: to } = signed.rotation;
+        handle.exec(`INSERT INTO rotations VALUES ('${old}', '${to}', ${nth}, '${JSON.stringify(signed)}')`);
+      };
+      insert(rotation('member', key(), bob), LIMITS.rotationList);
+      const middle = key();
+      insert(rotation('coordinator', key(), middle), 1);
+      insert(rotation('coordinator', middle, own), 2);
+      handle.exec('ALTER TABLE coordinator DROP COLUMN key; PRAGMA user_version = 4');
+      handle.close();
+      const again = await openSqliteStore(path, { driver });
+      expect(await again.ownKey()).toBe(own);
+      const next = rotation('member', ann, key()) as SignedRotation;
+      await expect(again.rotate(next)).rejects.toThrow(expect.objectContaining({ code: 'conflict' }));
+      await again.removePartner('bob');
+      expect(await again.rotate(next)).toMatchObject({ name: 'ann', key: next.rotation.new });
+      await again.close();
     });
 
     it('writes ahead, syncs fully, checks foreign keys, and shows the file to its owner only', async () => {

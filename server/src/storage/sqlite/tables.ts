@@ -12,7 +12,8 @@ import type {
 } from '../ports.ts';
 
 export interface Tables {
-  coordinator: { id: number; epoch: number };
+  /** `key`: its own, null before the first start that noted it. */
+  coordinator: { id: number; epoch: number; key: string | null };
   tokens: TokenRow;
   partners: Omit<PartnerRow, 'inviteHash' | 'inviteExpires' | 'lastSeen' | 'instance' | 'incident'> & {
     instance: string | null;
