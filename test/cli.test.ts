@@ -71,6 +71,10 @@ describe('the operator, by hand', { timeout: 60_000 }, () => {
     const { out, err } = await programs.run('partners invite piped --ttl 1h');
     expect(out).toMatch(/^tributary-invite:[A-Za-z0-9_-]+\n$/);
     expect(err).toContain('privately');
+    expect(err).not.toContain('earlier invite');
+    const again = await programs.run('partners invite piped --ttl 1h');
+    expect(again.err).toContain('The earlier invite of piped, which nobody had used, is void.');
+    expect(again.out).not.toBe(out);
     expect(await programs.json('partners list')).toMatchObject([
       { name: 'piped', status: 'invited', key: null },
     ]);

@@ -35,13 +35,17 @@ const invite = command({
     const role = choice(args.role, '--role', ['partner', 'evaluator']);
     const ttl = seconds(args.ttl);
     const api = await connect(context, args);
+    const unused = (await api.partners()).some(
+      ({ name, status }) => name === args.name && status === 'invited',
+    );
     const made = await api.invite({ name: args.name, role, ttl });
     // Alone on its line, so that it can be piped.
     printResult(context, made, made.invite);
     note(
       context,
       `\nGive this line to ${made.name}, privately: whoever has it can enrol. Good until ${dateTime(made.expires)}, once.\n` +
-        'There: `tributary node init INVITE`, then `tributary node start --config node.yaml`.',
+        'There: `tributary node init INVITE`, then `tributary node start --config node.yaml`.' +
+        (unused ? `\nThe earlier invite of ${made.name}, which nobody had used, is void.` : ''),
     );
   },
 });
