@@ -5,6 +5,9 @@ import type { Move } from '../node/moves.ts';
 import type { SessionEvent } from '../session/index.ts';
 import { printable } from './printable.ts';
 
+/** A coordinator may name thousands. */
+const STRANGERS_SHOWN = 50;
+
 /** @param config as the owner typed it, to be typed again. Undefined for events that are drawn and not told. */
 export function nodeEventWords(event: SessionEvent, config: string): string | undefined {
   const words = tell(event, config);
@@ -17,10 +20,14 @@ function tell(event: SessionEvent, config: string): string | undefined {
   switch (event.type) {
     case 'connected': {
       const { name, role, strangers } = event;
-      const lines = strangers.map(
-        (member) =>
-          `    ${member.name}  ${fingerprint(nodeCrypto, member.key)}  not accepted, does not count`,
-      );
+      const lines = strangers
+        .slice(0, STRANGERS_SHOWN)
+        .map(
+          (member) =>
+            `    ${member.name}  ${fingerprint(nodeCrypto, member.key)}  not accepted, does not count`,
+        );
+      const more = strangers.length - STRANGERS_SHOWN;
+      if (more > 0) lines.push(`    and ${more} more: tributary node members list${option}`);
       const advice = `    compare by telephone, then: tributary node members accept NAME${option}`;
       return [`connected as ${role} ${name}`, ...lines, ...(lines.length > 0 ? [advice] : [])].join('\n');
     }

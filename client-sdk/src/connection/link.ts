@@ -126,6 +126,8 @@ export function openLink(options: LinkOptions): Link {
     const message = validateMessage(open.open(data));
     if (!ready && message.type !== 'ready')
       throw new TributaryError('wrong-phase', `The first message is ready, not ${message.type}.`);
+    if (ready && message.type === 'ready')
+      throw new TributaryError('wrong-phase', 'A session has one message ready, its first.');
     ready = true;
     handlers.message(message);
   }

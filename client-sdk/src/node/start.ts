@@ -13,6 +13,7 @@ import type { NodeConfig } from './config.ts';
 import { loadEnrolment, replaceCoordinator } from './enrolment.ts';
 import { makePrivateFolder } from './files.ts';
 import { loadIdentity } from './identity-file.ts';
+import { createInTurn } from './in-turn.ts';
 import { openFileLedger } from './ledger/file.ts';
 import { lockFolder } from './lock.ts';
 import { noteSeen } from './members.ts';
@@ -137,41 +138,38 @@ function keepInStep(
 ): () => Promise<void> {
   const folder = config.state;
   const follow = config.policy.rotation === 'follow';
-  let last: Promise<unknown> = Promise.resolve();
-  // What cannot be read now is read at the next change; a node does not die of it.
-  const queue = (job: () => Promise<unknown>): void => {
-    last = last.then(job).catch(() => {});
-  };
+  const queue = createInTurn();
   const pin = async () => client.pin((await loadPinned(folder)).map(({ key }) => key));
   const told = new Set<string>();
-  const listed = ({ members }: { members: readonly Member[] }) =>
-    queue(async () => {
-      await noteSeen(folder, members);
-      const keys = new Set(members.map(({ key }) => key));
-      if ((await loadPinned(folder)).every(({ key }) => keys.has(key))) return;
-      const moves = await checkMoves({ folder, identity, allowInsecure, follow });
-      if (follow) await pin();
-      for (const move of moves) {
-        if (!told.has(move.key)) onRotated(move, follow);
-        told.add(move.key);
-      }
-    });
+  const listed = queue.newest(async ({ members }: { members: readonly Member[] }) => {
+    await noteSeen(folder, members);
+    const keys = new Set(members.map(({ key }) => key));
+    if ((await loadPinned(folder)).every(({ key }) => keys.has(key))) return;
+    const moves = await checkMoves({ folder, identity, allowInsecure, follow });
+    if (follow) await pin();
+    for (const move of moves) {
+      if (!told.has(move.key)) onRotated(move, follow);
+      told.add(move.key);
+    }
+  });
+  // The command line is heard whatever the coordinator floods.
+  const own = createInTurn();
   client.on('connected', listed);
   client.on('members', listed);
   client.on('proposal', ({ run, plan, planHash, topologyHash, verdict }) => {
     if (verdict.verdict === 'ask')
-      queue(() => notePending(folder, { plan: planHash, topology: topologyHash }, run, plan));
+      queue.add(() => notePending(folder, { plan: planHash, topology: topologyHash }, run, plan));
   });
   const stops = [
     watchFile(approvalsPath(folder), () =>
-      queue(async () => {
+      own.add(async () => {
         for (const [plan, decision] of await loadDecisions(folder)) client.decide(plan, decision);
       }),
     ),
-    watchFile(membersPath(folder), () => queue(pin)),
+    watchFile(membersPath(folder), () => own.add(pin)),
   ];
   return async () => {
     for (const stop of stops) stop();
-    await last;
+    await Promise.all([queue.idle(), own.idle()]);
   };
 }
