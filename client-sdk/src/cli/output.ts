@@ -90,6 +90,14 @@ function describe(thrown: unknown): TributaryError {
       return new TributaryError('conflict', `${path} exists already.`, {
         remedy: 'Choose another name, or move that away first.',
       });
+    if (code === 'EISDIR')
+      return new TributaryError('not-found', `${path} is a folder, not a file.`, {
+        remedy: 'Name the file in it; `ls` shows what is there.',
+      });
+    if (code === 'EACCES' || code === 'EPERM')
+      return new TributaryError('storage-failed', `${path} is closed to this user (${code}).`, {
+        remedy: `Check owner and mode: \`ls -ld ${path}\`.`,
+      });
     return new TributaryError('storage-failed', `${path} cannot be used: ${code}.`);
   }
   const error = asTributaryError(thrown);

@@ -4,13 +4,20 @@ import { basename } from 'node:path';
 import { LIMITS, type Plan, parsePlan, TributaryError } from '@tributary/protocol';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 
+/** What the system says of a folder that is read as a file does not name it. */
+export function withPath(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    throw Object.assign(error, { path });
+  };
+}
+
 /**
  * The plan in `path`, complete: defaults filled in, layers named, a seed for each random initializer, so that its hash
  * covers all that decides the result. Loads tfjs, which takes about a second.
  * @throws not-found, plan-invalid naming the line, cohort-too-large, too-large
  */
 export async function readPlanFile(path: string): Promise<Plan> {
-  const text = await readFile(path, 'utf8');
+  const text = await readFile(path, 'utf8').catch(withPath(path));
   // YAML may be longer than its canonical form, comments above all.
   if (text.length > 4 * LIMITS.plan)
     throw new TributaryError(

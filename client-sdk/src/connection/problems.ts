@@ -14,7 +14,7 @@ const OWN_CA = new Set([
 export function certificateRemedy(code: string | undefined): string | undefined {
   if (code === undefined) return undefined;
   if (OWN_CA.has(code))
-    return 'If your organisation has a certificate authority of its own: `export NODE_EXTRA_CA_CERTS=/path/to/ca.pem`, then try again.';
+    return 'If the certificate is of an authority of your organisation, or of the operator alone: `export NODE_EXTRA_CA_CERTS=/path/to/ca.pem`, then try again.';
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
     return 'Check the clock of this machine with `tributary doctor`; if it is right, the operator must renew the certificate.';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
@@ -25,6 +25,8 @@ export function certificateRemedy(code: string | undefined): string | undefined 
 const REMEDIES: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Is the coordinator running (`tributary-server start`)? Check address and port; a node follows one that has moved with `tributary node coordinator URL`.',
+  ECONNRESET:
+    'If it speaks TLS, give its address with https://. Else try again: it may be starting; `tributary doctor` tests each step of the way.',
   ENOTFOUND:
     'Check the name in the address; behind a firewall set HTTPS_PROXY. `tributary doctor` tests each step of the way.',
 };

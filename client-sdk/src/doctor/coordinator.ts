@@ -112,7 +112,9 @@ export async function socketFinding(base: URL): Promise<Finding> {
     return failed(
       'websocket',
       `${base.origin} answers the upgrade with status ${status}.`,
-      'A proxy in between must pass `Upgrade: websocket` for /v1/session; ask those who run it.',
+      status === '404'
+        ? 'Nodes use another address where people have a port of their own (--admin-port): ask the operator. A proxy in between must pass `Upgrade: websocket` for /v1/session.'
+        : 'A proxy in between must pass `Upgrade: websocket` for /v1/session; ask those who run it.',
     );
   } finally {
     socket.on('error', () => {});

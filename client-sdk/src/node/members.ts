@@ -118,7 +118,7 @@ export async function acceptMember(
         'conflict',
         `Accepted is ${before.name} with ${fingerprint(nodeCrypto, before.key)}; the coordinator now shows ` +
           `${name} with ${fingerprint(nodeCrypto, member.key)}.`,
-        { remedy: 'Ask that partner whether it changed its key; only then replace it.' },
+        { remedy: 'Ask that partner by telephone whether this is its new key; only then add --replace.' },
       );
     accepted = { name, key: member.key, acceptedAt: Date.now() };
     return { ...file, pinned: [...pinned.filter((other) => other !== before), accepted] };

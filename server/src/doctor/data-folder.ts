@@ -131,6 +131,11 @@ async function may(path: string, mode: number): Promise<boolean> {
   );
 }
 
+/** Whether it is there, and this user may not look into it. */
+export async function isClosed(folder: string): Promise<boolean> {
+  return (await may(folder, constants.F_OK)) && !(await may(folder, constants.R_OK | constants.X_OK));
+}
+
 /** Nothing where there is no key yet. */
 export async function identityFindings(folder: string): Promise<Finding[]> {
   const path = join(folder, IDENTITY_FILE);

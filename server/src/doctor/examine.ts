@@ -1,6 +1,6 @@
 /** All checks of `tributary-server doctor`. Nothing is made or changed. */
 import { type Finding, runChecks } from '@tributary/protocol';
-import { folderFindings, identityFindings, isHeld } from './data-folder.ts';
+import { folderFindings, identityFindings, isClosed, isHeld } from './data-folder.ts';
 import { databaseFindings } from './database.ts';
 import { address, clock, nodeVersion, sqliteDriver } from './machine.ts';
 
@@ -15,11 +15,14 @@ const LIMIT_MS = 10_000;
 
 export async function examine({ folder, host, port }: ExamineOptions): Promise<Finding[]> {
   const held = folder !== undefined && (await isHeld(folder));
+  const ownClock = { name: 'clock', run: async () => [clock(Date.now(), 0)] };
+  const data = folder === undefined ? [] : [{ name: 'data', run: () => folderFindings(folder) }];
+  // What is in a folder that this user may not enter cannot be told.
   const inFolder =
-    folder === undefined
-      ? [{ name: 'clock', run: async () => [clock(Date.now(), 0)] }]
+    folder === undefined || (await isClosed(folder))
+      ? [...data, ownClock]
       : [
-          { name: 'data', run: () => folderFindings(folder) },
+          ...data,
           { name: 'identity', run: () => identityFindings(folder) },
           { name: 'database', run: () => databaseFindings(folder, held) },
         ];

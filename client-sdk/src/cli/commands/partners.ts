@@ -1,5 +1,5 @@
 /** Who takes part: inviting nodes, and suspending them. */
-import { choice, command, group, wholeNumber } from '../command.ts';
+import { choice, command, group, UsageError } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import { dateTime, note, printResult, table } from '../output.ts';
 import { printable } from '../printable.ts';
@@ -44,7 +44,7 @@ const invite = command({
     note(
       context,
       `\nGive this line to ${made.name}, privately: whoever has it can enrol. Good until ${dateTime(made.expires)}, once.\n` +
-        'There: `tributary node init INVITE`, then `tributary node start --config node.yaml`.' +
+        'There: `tributary node init INVITE`, which says what comes next.' +
         (unused ? `\nThe earlier invite of ${made.name}, which nobody had used, is void.` : ''),
     );
   },
@@ -124,7 +124,8 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_40
 
 /** `90`, `30m`, `12h`, `7d` in seconds. */
 function seconds(text: string): number {
-  const [, number = text, unit = 's'] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  const scale = UNITS[unit]!;
-  return wholeNumber(number, '--ttl', Math.ceil(60 / scale), Math.floor((90 * 86_400) / scale)) * scale;
+  const [, number, unit = 's'] = /^(\d+)([smhd]?)$/.exec(text) ?? [];
+  const given = Number(number) * (UNITS[unit] ?? 1);
+  if (given >= 60 && given <= 90 * 86_400) return given;
+  throw new UsageError(`--ttl is "${text}".`, 'Give a time from 1m to 90d, such as 30m, 12h or 7d.');
 }

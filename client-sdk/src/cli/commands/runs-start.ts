@@ -13,7 +13,7 @@ import { command, UsageError } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import { fields, note, plural, printResult, warn } from '../output.ts';
 import { perturb } from '../perturb.ts';
-import { readPlanFile } from '../plan-file.ts';
+import { readPlanFile, withPath } from '../plan-file.ts';
 import { modeWords } from '../plan-words.ts';
 import { watchRun } from '../watch.ts';
 
@@ -23,7 +23,6 @@ export const start = command({
     'Start a run: check the plan, make the initial model from its seed, propose it to the partners',
   examples: [
     { line: 'runs start plan.yaml', does: 'prints the run and the plan hash that partners approve' },
-    { line: 'runs start plan.yaml --watch', does: 'and follows it to its end' },
     { line: 'runs start plan.yaml --weights model.safetensors', does: 'goes on from an earlier model' },
     {
       line: 'runs start plan.yaml --weights model.safetensors --perturb',
@@ -91,7 +90,7 @@ async function initialModel(
     const weights = await initialWeights(plan);
     return { file: encodeSafetensors(weights), parameters: weights.values.length };
   }
-  const file = new Uint8Array(await readFile(path));
+  const file = new Uint8Array(await readFile(path).catch(withPath(path)));
   const { model } = decodeSafetensors(file);
   requireFinite(model.values);
   const { requireFit } = await import('../model-files.ts');
