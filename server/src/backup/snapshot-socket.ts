@@ -24,7 +24,13 @@ function reach(folder: string): { path: string; done(): void } | null {
   if (Buffer.byteLength(path) <= MAX_PATH) return { path, done: () => {} };
   if (process.platform !== 'linux') return null;
   const folderFd = openSync(folder, 'r');
-  return { path: `/proc/self/fd/${folderFd}/${SOCKET}`, done: () => closeSync(folderFd) };
+  let open = true;
+  const done = () => {
+    // A second time it would be somebody else's file.
+    if (open) closeSync(folderFd);
+    open = false;
+  };
+  return { path: `/proc/self/fd/${folderFd}/${SOCKET}`, done };
 }
 
 export interface SnapshotSocket {

@@ -1,5 +1,15 @@
 /** What a start makes of a data folder that a crash, a disk or a person left in disorder. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunDetail } from '@tributary/protocol';
@@ -95,11 +105,16 @@ it('gives a backup away while it runs, also where its path is too long for a soc
   for (const name of ['short', 'long'.repeat(40)]) {
     const folder = join(home, name);
     cpSync(sound, folder, { recursive: true });
-    await withApp(folder, async () => {
+    await withApp(folder, async (app) => {
       expect(await writeBackup(folder, join(home, `backup-${name}`))).toMatchObject({
         live: true,
         models: 3,
       });
+      await app.close();
+      // Closed once more, it leaves alone whoever has its descriptor now.
+      const file = openSync(folder, 'r');
+      await app.close();
+      closeSync(file);
     });
   }
 });
