@@ -5,7 +5,7 @@ const CLIENT = [
   'client-sdk/src/{cli,connection,data,masking,moments,node,planning,policy,runtime,session}/**/*.test.ts',
   'client-sdk/src/*.test.ts',
   'test/{attacks-network,attacks-partner,backup,client,clone,docs,hostile-partner}.test.ts',
-  'test/{many-runs,restart,rotation,round,server-command,slow-links,transport}.test.ts',
+  'test/{many-runs,restart,rotation,rotation-cut,round,server-command,slow-links,transport}.test.ts',
 ];
 /** Among those, what loads an engine or changes the environment. */
 const ALONE = [

@@ -27,5 +27,6 @@ export function askedFor({ key, former, time }: Successor): TributaryError {
     'wrong-coordinator',
     `The coordinator has key ${after} since ${new Date(time).toISOString()}, signed by the pinned key ${before}. ` +
       `A thief could have signed too: ask its operator by telephone, then: tributary node trust ${after}`,
+    { remedy: `Ask its operator for the fingerprint by telephone, then: \`tributary node trust ${after}\`.` },
   );
 }

@@ -31,6 +31,7 @@ export function stateChecks(config: NodeConfig, file: string): Check[] {
 const FILES = [
   'identity.json',
   'identity.next.json',
+  'rotation.json',
   'coordinator.json',
   'members.json',
   'approvals.json',

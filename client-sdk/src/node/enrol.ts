@@ -17,23 +17,25 @@ export interface EnrolOptions {
   readonly passphrase: string;
   /** Allows plain HTTP to another machine. */
   readonly allowInsecure?: boolean;
+  /** The owner's policy is `rotation: follow`: an enrolled folder takes an invite of the coordinator's successor. */
+  readonly follow?: boolean;
 }
 
 /**
  * Makes this node's key, on this machine, and binds it to the invite. A folder that is enrolled gets a new key from an
- * invite of the same coordinator for the same name, and keeps its ledger. An enrolment that was interrupted can be tried
+ * invite of the same coordinator for the same name, and keeps its ledger; it is reached at the invite's address then. An enrolment that was interrupted can be tried
  * again with the same folder and passphrase, even when the coordinator's answer got lost.
- * @throws invite-invalid, conflict (the folder is another coordinator's or name's), already-running, forbidden (wrong passphrase), policy-refused (plain
+ * @throws invite-invalid, conflict (the folder is another coordinator's or name's), wrong-coordinator (its key was replaced), already-running, forbidden (wrong passphrase), policy-refused (plain
  * HTTP), unavailable
  */
 export async function enrol(options: EnrolOptions): Promise<Enrolled> {
-  const { folder, passphrase, allowInsecure = false } = options;
+  const { folder, passphrase, allowInsecure = false, follow = false } = options;
   const invite = decodeInvite(options.invite);
   const base = requireSecureUrl(invite.url, allowInsecure);
   const before = await findEnrolment(folder);
   if (before)
     return enrolAgain({
-      ...{ folder, passphrase, base, invite, before },
+      ...{ folder, passphrase, base, invite, before, follow },
       bind: (identity) => bind(base, invite.key, invite.secret, identity, false),
     });
   const started = (await readIdentityKey(folder)) !== undefined;

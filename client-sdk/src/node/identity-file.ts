@@ -48,16 +48,21 @@ const pathIn = (folder: string): string => join(folder, 'identity.json');
 /** The key that is to take its place: here from before the coordinator hears of it until it has. */
 const nextIn = (folder: string): string => join(folder, 'identity.next.json');
 
+/** @throws malformed for a short one */
+export function requirePassphrase(passphrase: string): void {
+  if (passphrase.length < MIN_PASSPHRASE)
+    throw new TributaryError('malformed', `The passphrase needs ${MIN_PASSPHRASE} characters or more.`, {
+      remedy: 'Choose a longer passphrase.',
+    });
+}
+
 /**
  * Makes a new key in the state folder `folder` (created with mode 0700) and returns it.
  * @param passphrase at least 8 characters; whoever has it and the file acts for this partner.
  * @throws conflict when the folder holds a key already, malformed for a short passphrase, storage-failed
  */
 export async function createIdentity(folder: string, passphrase: string): Promise<Identity> {
-  if (passphrase.length < MIN_PASSPHRASE)
-    throw new TributaryError('malformed', `The passphrase needs ${MIN_PASSPHRASE} characters or more.`, {
-      remedy: 'Choose a longer passphrase.',
-    });
+  requirePassphrase(passphrase);
   await makePrivateFolder(folder);
   const identity = identityFromSeed(nodeCrypto, nodeRandom(32));
   await write(pathIn(folder), identity, passphrase);
@@ -88,7 +93,13 @@ export async function findNextIdentity(
 ): Promise<NodeIdentity | undefined> {
   const path = nextIn(folder);
   const started = await readJson(path, IdentityFile);
-  return started && unseal(path, started, passphrase);
+  if (!started) return undefined;
+  if (started.key === (await readIdentityKey(folder))) {
+    // `replaceIdentity` was interrupted after its first half.
+    await discardNextIdentity(folder);
+    return undefined;
+  }
+  return unseal(path, started, passphrase);
 }
 
 /** For a successor that no coordinator will ever know. */
@@ -101,7 +112,22 @@ export async function adoptNextIdentity(folder: string): Promise<void> {
   await replaceFile(nextIn(folder), pathIn(folder));
 }
 
-async function write(path: string, identity: NodeIdentity, passphrase: string): Promise<void> {
+/** The same for a successor under a passphrase of its own, and for the key that is there. */
+export async function replaceIdentity(
+  folder: string,
+  identity: NodeIdentity,
+  passphrase: string,
+): Promise<void> {
+  await write(pathIn(folder), identity, passphrase, false);
+  await discardNextIdentity(folder);
+}
+
+async function write(
+  path: string,
+  identity: NodeIdentity,
+  passphrase: string,
+  exclusive = true,
+): Promise<void> {
   const { seed, splitSeed } = identity;
   const kdf = { ...KDF, salt: toBase64(nodeRandom(16)) };
   const nonce = nodeRandom(12);
@@ -113,7 +139,7 @@ async function write(path: string, identity: NodeIdentity, passphrase: string): 
     splitSeed ? concat(seed, splitSeed) : seed,
     canonicalBytes(head),
   );
-  await writeJson(path, { ...head, nonce: toBase64(nonce), sealed: toBase64(sealed) }, true);
+  await writeJson(path, { ...head, nonce: toBase64(nonce), sealed: toBase64(sealed) }, exclusive);
 }
 
 /**

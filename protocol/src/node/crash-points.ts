@@ -79,7 +79,7 @@ export const BACKUP_CRASH_POINTS = [
 
 /** Files of a node's state folder, without `.json`. */
 const NODE_FILES = ['identity', 'coordinator', 'members', 'approvals'] as const;
-export type NodeFile = (typeof NODE_FILES)[number] | 'identity.next';
+export type NodeFile = (typeof NODE_FILES)[number] | 'identity.next' | 'rotation';
 const RECORDS = ['started', 'announced', 'vector-sent', 'certified', 'published', 'refused'] as const;
 const SENT = [
   'instance',
@@ -118,8 +118,11 @@ export const ROTATION_CRASH_POINTS = [
   'coordinator.rotate.committed',
   'coordinator.rotate.own',
   'node.rotate.bound',
+  'node.rotate.told',
   'node.enrol-again.bound',
-  ...(['synced', 'renamed', 'durable'] as const).map((moment) => `node.identity.next.${moment}` as const),
+  ...(['identity.next', 'rotation'] as const).flatMap(
+    (file) => [`node.${file}.synced`, `node.${file}.renamed`, `node.${file}.durable`] as const,
+  ),
 ] as const;
 
 export type CrashPoint =

@@ -56,6 +56,7 @@ export const init = command({
       folder: state,
       passphrase,
       allowInsecure: args['allow-insecure'],
+      follow: found?.follow ?? false,
     });
     // Who may write it decides what this node does.
     const forOwner = { flag: 'wx', mode: 0o600 };
@@ -93,8 +94,14 @@ export const init = command({
 
 const DEFAULT_STATE = './state';
 
+interface NodeFile {
+  readonly state: string;
+  /** `rotation: follow` */
+  readonly follow: boolean;
+}
+
 /** Looks into an existing node.yaml before a key is made: a wrong name would be found only at the start. */
-async function readNodeFile(path: string, invite: Invite): Promise<{ state: string } | undefined> {
+async function readNodeFile(path: string, invite: Invite): Promise<NodeFile | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -102,7 +109,7 @@ async function readNodeFile(path: string, invite: Invite): Promise<{ state: stri
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  let file: { name?: unknown; state?: unknown } | null;
+  let file: { name?: unknown; state?: unknown; policy?: { rotation?: unknown } | null } | null;
   try {
     file = parse(text, { maxAliasCount: 0 });
   } catch (error) {
@@ -112,5 +119,6 @@ async function readNodeFile(path: string, invite: Invite): Promise<{ state: stri
     throw new TributaryError('conflict', `${path} has name ${file.name}, the invite is for ${invite.name}.`, {
       remedy: 'Correct `name`, or choose another folder with --dir.',
     });
-  return { state: typeof file?.state === 'string' ? file.state : DEFAULT_STATE };
+  const follow = file?.policy?.rotation === 'follow';
+  return { state: typeof file?.state === 'string' ? file.state : DEFAULT_STATE, follow };
 }
