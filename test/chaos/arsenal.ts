@@ -20,10 +20,24 @@ const SETTING_UP = [
 ] as const;
 
 export type Stage = 'setting-up' | 'running';
-export type Side = 'coordinator' | 'node' | 'backup' | 'restore';
+/** Of the coordinator's programs, without the coordinator. */
+export type Tool = 'backup' | 'restore' | 'rotate-key';
+export type Side = 'coordinator' | 'node' | Tool;
 
 /** Points at which a process is armed at once: a coordinator is alone, of nodes only some may die in one round. */
-const AT_ONCE: Readonly<Record<Side, number>> = { coordinator: 10, node: 4, backup: 1, restore: 1 };
+const AT_ONCE: Readonly<Record<Side, number>> = {
+  coordinator: 10,
+  node: 4,
+  backup: 1,
+  restore: 1,
+  'rotate-key': 1,
+};
+
+const ROTATE_KEY: readonly CrashPoint[] = [
+  'coordinator.identity.synced',
+  'coordinator.rotate.own',
+  'coordinator.identity.renamed',
+];
 
 export interface Arsenal {
   readonly hit: ReadonlySet<CrashPoint>;
@@ -46,6 +60,7 @@ export function createArsenal(dice: Dice, many: boolean): Arsenal {
   const triesOf = (point: CrashPoint): number => tries.get(point) ?? 0;
 
   function pointsOf(side: Side, stage: Stage): CrashPoint[] {
+    if (side === 'rotate-key') return [...ROTATE_KEY];
     if (side === 'backup' || side === 'restore')
       return BACKUP_CRASH_POINTS.filter((point) => point.startsWith(side));
     const points: readonly CrashPoint[] = side === 'node' ? NODE_CRASH_POINTS : COORDINATOR_CRASH_POINTS;

@@ -10,7 +10,7 @@ import { decodeInvite, encodeInvite } from '@tributary/protocol';
 import { SERVER } from '../demo/programs.ts';
 import type { FaultProxy } from '../support/faults.ts';
 import { startFaultProxy } from '../support/faults.ts';
-import type { Arsenal } from './arsenal.ts';
+import type { Arsenal, Tool } from './arsenal.ts';
 import { createPart, launch, type Part } from './parts.ts';
 import { REFEREE } from './plan.ts';
 import type { Dice } from './random.ts';
@@ -33,7 +33,7 @@ export interface House {
   /** From the next start on. */
   move(data: string): void;
   /** One of these tools, again and again until it is done, however often it is killed. @param again before each try */
-  tool(side: 'backup' | 'restore', args: readonly string[], again: () => void): Promise<void>;
+  tool(side: Tool, args: readonly string[], again?: () => void): Promise<void>;
   /** This partner may end by itself, as it is suspended. */
   excuse(name: string): void;
   /** No longer, after a while. */
@@ -129,7 +129,7 @@ export async function buildHouse(options: HouseOptions): Promise<House> {
     }
   }
 
-  async function tool(side: 'backup' | 'restore', args: readonly string[], again: () => void): Promise<void> {
+  async function tool(side: Tool, args: readonly string[], again = () => {}): Promise<void> {
     for (let tries = 0; tries < TOOL_TRIES; tries++) {
       again();
       const armed = tally.kills() < options.kills ? arsenal.arm(side, 'running', side) : undefined;
@@ -212,7 +212,8 @@ const roleOf = (name: string) => (name === REFEREE ? ('evaluator' as const) : ('
 
 /** The trainer is put in by node.ts; a node without data names one. */
 function nodeFile(name: string): string {
-  const policy = name === REFEREE ? '{}' : '{ plans: ask, minRoster: 4, minSum: 3 }';
+  const policy =
+    name === REFEREE ? '{ rotation: follow }' : '{ plans: ask, minRoster: 4, minSum: 3, rotation: follow }';
   return `name: ${name}\nstate: state\ntrainer: { command: [none] }\npolicy: ${policy}\n`;
 }
 

@@ -48,6 +48,7 @@ export async function meddle({
     [1, 'partner enrolled and removed', guest],
     [1, 'backup of a live coordinator', liveBackup],
     [0.5, 'restored in a new epoch', moveHouse],
+    [0.5, 'coordinator with a new key', rotate],
   ];
   const all = deeds.reduce((sum, [weight]) => sum + weight, 0);
   let number = 0;
@@ -165,6 +166,17 @@ export async function meddle({
       house.coordinator.release();
     }
     for (const path of [out, data]) drop(path);
+  }
+
+  /** All nodes follow; its open attempt is void, and so is the one that a rotation which was killed repeats. */
+  async function rotate(): Promise<void> {
+    if (dice.chance(0.5)) await reach(['upload', 'agree']);
+    await house.coordinator.hold();
+    try {
+      await house.tool('rotate-key', ['--data', house.data]);
+    } finally {
+      house.coordinator.release();
+    }
   }
 
   /** Killed after the folder had its name, it is whole: nothing is to be done again. */

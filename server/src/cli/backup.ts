@@ -101,7 +101,9 @@ function describe({ data, coordinator, epoch, models, encrypted, runs, leftovers
       : 'Models and updates are not encrypted.',
     ...open.map(({ id, round }) => `Run ${id} goes on after round ${round}, with a new attempt.`),
     ...(open.length > 0
-      ? ['A node that has seen more rounds says `rolled-back`: then cancel the run, `tributary models pull` its newest model, or a newer one that somebody has, and `tributary runs start PLAN --weights model.safetensors --perturb`.']
+      ? [
+          'A node that has seen more rounds says `rolled-back`: then cancel the run, `tributary models pull` its newest model, or a newer one that somebody has, and `tributary runs start PLAN --weights model.safetensors --perturb`.',
+        ]
       : []),
     'A partner whose key changed after this backup: `tributary partners remove` and `invite` it, and it keeps its folder.',
     `Next: make sure that the former coordinator never runs again, then \`tributary-server start --data ${data}${encrypted ? ' --encrypt-blobs KEYFILE' : ''}\`.`,
