@@ -2,16 +2,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import { asTributaryError, SOFTWARE_VERSION, TributaryError } from '@tributary/protocol';
 import { type CommandDef, defineCommand, runCommand } from 'citty';
-import { backup, restore } from './cli/backup.ts';
-import { newKey } from './cli/blob-key.ts';
-import { check } from './cli/check.ts';
+import { COMMANDS } from './cli/commands.ts';
 import { helpOf } from './cli/help.ts';
-import { rotateKey } from './cli/rotate-key.ts';
-import { start } from './cli/start.ts';
 import { UsageError } from './cli/usage.ts';
-import { doctor } from './doctor/command.ts';
-
-const COMMANDS = { start, doctor, backup, restore, check, 'rotate-key': rotateKey, 'new-key': newKey };
 
 const main = defineCommand({
   meta: { name: 'tributary-server', version: SOFTWARE_VERSION, description: 'The Tributary coordinator.' },

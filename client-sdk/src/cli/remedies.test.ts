@@ -26,6 +26,23 @@ function sources(folder: string): string[] {
     .map((name) => readFileSync(join(ROOT, folder, name), 'utf8'));
 }
 
+/** What people read, at the top and in the packages. */
+function documents(): string[] {
+  const folders = ['.', 'protocol', 'server', 'client-sdk', 'client-sdk/plans', 'test'];
+  const paths = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(ROOT, folder, name)),
+  );
+  return paths.map((path) =>
+    readFileSync(path, 'utf8').replaceAll(/(`tributary [^`\n]*)\n *([^`\n]+`)/g, '$1 $2'),
+  );
+}
+
+/** Lines of a block of commands to type. */
+const typedCommands = (text: string) =>
+  [...text.matchAll(/^ *npx tributary ([^\n#]+)/gm)].map(([, line]) => line!.trim());
+
 /** `tributary ...` between backticks, with what is filled in as WORD; a line break in the source is none in the text. */
 function namedCommands(text: string): string[] {
   const found = text.matchAll(/\\?`tributary ((?:\$\{[^}]*\}|[^`\\$\n])+)\\?`/g);
@@ -53,8 +70,13 @@ function fault(line: string): string | undefined {
   return strange && `tributary ${line}: there is no ${strange}`;
 }
 
-it('every command that a message names exists', () => {
-  const lines = ['protocol/src', 'server/src', 'client-sdk/src'].flatMap(sources).flatMap(namedCommands);
-  expect(lines.length).toBeGreaterThan(60);
-  expect([...new Set(lines)].map(fault).filter((wrong) => wrong !== undefined)).toEqual([]);
+describe('every command', () => {
+  it.each([
+    ['a message names', () => ['protocol/src', 'server/src', 'client-sdk/src'].flatMap(sources), 60],
+    ['a document names', documents, 40],
+  ] as const)('that %s exists', (_, textsOf, atLeast) => {
+    const lines = textsOf().flatMap((text) => [...namedCommands(text), ...typedCommands(text)]);
+    expect(lines.length).toBeGreaterThan(atLeast);
+    expect([...new Set(lines)].map(fault).filter((wrong) => wrong !== undefined)).toEqual([]);
+  });
 });

@@ -1,5 +1,5 @@
 /**
- * A partner that was removed and invited anew, into the folder that it has (SECURITY.md, when a key is stolen): the key is
+ * A partner that was removed and invited anew, into the folder that it has (RUNBOOKS.md, when a key is stolen): the key is
  * new, the ledger stays. A folder without it could send a second vector on weights that it has sent one on.
  */
 import { fingerprint, type Identity, type Invite, type Member, TributaryError } from '@tributary/protocol';
