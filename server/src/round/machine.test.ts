@@ -10,9 +10,8 @@ import { createRun, type RunState } from './state.ts';
 const fromMember = (world: World, index: number) => (input: RoundInput) =>
   'member' in input && input.member === world.partners[index]!.id;
 
-function published(world: World): Extract<Effect, { type: 'publish' }>[] {
-  return world.effects.filter((effect) => effect.type === 'publish');
-}
+const published = (world: World): Extract<Effect, { type: 'publish' }>[] =>
+  world.effects.filter((effect) => effect.type === 'publish');
 
 function playRound(world: World, lost?: (input: RoundInput) => boolean): void {
   world.open();

@@ -25,10 +25,11 @@ export function storeAcceptance(name: string, adapter: StoreAdapter): void {
     describe('commit', () => {
       it('keeps every kind of row and gives it back unchanged', async () => {
         const report = { evaluator: 'judge', count: 10, loss: 0.25, metrics: { accuracy: 0.9 } };
+        const journal = [entry('r1', 1), entry('r1', 2, { nested: [1.5, null, 'x'] })];
         await store.commit({
           epoch: 1,
           runs: [runRow('r1', { reason: 'ü "quoted"', transcript: hash('t') })],
-          journal: [entry('r1', 1), entry('r1', 2, { nested: [1.5, null, 'x'] })],
+          journal,
           updates: [updateRow('r1', 'm1')],
           rounds: [roundRow('r1', 1)],
           evaluations: [{ run: 'r1', round: 1, report }],
@@ -36,10 +37,7 @@ export function storeAcceptance(name: string, adapter: StoreAdapter): void {
         expect(await store.runs()).toEqual([runRow('r1', { reason: 'ü "quoted"', transcript: hash('t') })]);
         expect(await store.run('r1')).toEqual((await store.runs())[0]);
         expect(await store.run('r2')).toBeUndefined();
-        expect(await store.journal('r1')).toEqual([
-          entry('r1', 1),
-          entry('r1', 2, { nested: [1.5, null, 'x'] }),
-        ]);
+        expect(await store.journal('r1')).toEqual(journal);
         expect(await store.updates(hash('attempt'))).toEqual([updateRow('r1', 'm1')]);
         expect(await store.updates(hash('another'))).toEqual([]);
         expect(await store.rounds('r1')).toEqual([roundRow('r1', 1)]);
