@@ -30,7 +30,7 @@ export const backup = defineCommand({
   },
   args: BACKUP_ARGS,
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs, BACKUP_ARGS);
+    refuseUnknown(rawArgs, BACKUP_ARGS, args);
     const report = await writeBackup(resolve(args.data), resolve(args.out), keyFileOf(args['encrypt-blobs']));
     const text = [
       `Backup of ${report.live ? 'the running coordinator' : 'the stopped coordinator'} in ${report.out}:`,
@@ -72,11 +72,10 @@ export const restore = defineCommand({
   },
   args: RESTORE_ARGS,
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs, RESTORE_ARGS);
+    refuseUnknown(rawArgs, RESTORE_ARGS, args);
     const { from, data } = args;
     if (from === undefined && !args['in-place']) usage('--from is missing: the folder of the backup.');
     const decrypt = args['decrypt-blobs'];
-    if (decrypt === '') usage('--decrypt-blobs needs the key file of the backup.');
     if (from === undefined && (decrypt ?? args['encrypt-blobs']) !== undefined)
       usage('--encrypt-blobs and --decrypt-blobs go with --from.');
     if (from !== undefined && args['in-place']) usage('--in-place goes without --from.');

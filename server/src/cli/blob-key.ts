@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import { makeKeyFile } from '../at-rest/key.ts';
-import { refuseUnknown, usage } from './usage.ts';
+import { refuseUnknown } from './usage.ts';
 
 const VARIABLE = 'TRIBUTARY_ENCRYPT_BLOBS';
 
@@ -12,7 +12,6 @@ export function encryptBlobsArg(description: string) {
 
 /** The variable names a file, too: a key in the environment would be shown to whoever may list processes. */
 export function keyFileOf(given: string | undefined, env = process.env): string | undefined {
-  if (given === '') return usage('--encrypt-blobs needs a file: `tributary-server new-key FILE` makes one.');
   const file = given ?? (env[VARIABLE] || undefined);
   return file === undefined ? undefined : resolve(file);
 }
@@ -26,7 +25,7 @@ export const newKey = defineCommand({
   meta: { name: 'new-key', description: 'Make a key to encrypt models and masked updates on disk.' },
   args: ARGS,
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs, ARGS);
+    refuseUnknown(rawArgs, ARGS, args);
     const file = resolve(args.file);
     const { id } = await makeKeyFile(file);
     const text = [

@@ -27,7 +27,7 @@ export const check = defineCommand({
   },
   args: ARGS,
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs, ARGS);
+    refuseUnknown(rawArgs, ARGS, args);
     const findings = await checkFolder(resolve(args.data), keyFileOf(args['encrypt-blobs']));
     const { text, ...counts } = summarise(findings);
     const lines = [...findingLines(findings, MARKS), '', text].map(stripVTControlCharacters);

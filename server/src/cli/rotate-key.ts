@@ -20,7 +20,7 @@ export const rotateKey = defineCommand({
   },
   args: ARGS,
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs, ARGS);
+    refuseUnknown(rawArgs, ARGS, args);
     const { old, key, voided } = await rotateOwnKey(resolve(args.data), { log: createLog('info') });
     const [before, after] = [fingerprint(nodeCrypto, old), fingerprint(nodeCrypto, key)];
     const report = { old, key, fingerprint: after, voided };

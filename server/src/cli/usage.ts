@@ -7,14 +7,29 @@ export function usage(message: string): never {
   throw new UsageError(message);
 }
 
-/** citty takes any option; a mistyped one must not leave its default in force unnoticed. */
-export function refuseUnknown(rawArgs: readonly string[], args: ArgsDef): void {
+/**
+ * citty takes any option and any word; a mistyped one must not leave its default in force unnoticed. An empty value is
+ * that of a shell variable which is not set: as a path it would be the folder that one happens to be in.
+ */
+export function refuseUnknown(rawArgs: readonly string[], args: ArgsDef, parsed: Parsed): void {
   const known = Object.keys(args);
   for (const arg of rawArgs) {
     const name = /^--(?:no-)?([^=]+)/.exec(arg)?.[1];
     if (name !== undefined && !known.includes(name))
       usage(`There is no option --${name}; there are --${known.join(', --')}.`);
   }
+  const words = known.filter((name) => args[name]?.type === 'positional');
+  const extra = parsed._[words.length];
+  if (extra !== undefined) usage(`"${extra}" is one word too many.`);
+  for (const name of known)
+    if (parsed[name] === '')
+      usage(`${words.includes(name) ? name.toUpperCase() : `--${name}`} needs a value.`);
+}
+
+/** What citty made of the command line; `_` has the words that are no options. */
+interface Parsed {
+  readonly _: readonly string[];
+  readonly [name: string]: unknown;
 }
 
 export function portOf(text: string, option = '--port'): number {

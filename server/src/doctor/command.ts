@@ -36,7 +36,7 @@ export const doctor = defineCommand({
   meta: { name: 'doctor', description: 'Check machine and data folder; each finding has a remedy.' },
   args: ARGS,
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs, ARGS);
+    refuseUnknown(rawArgs, ARGS, args);
     process.exitCode = await runDoctor({ ...args, data: args.data, port: portOf(args.port) });
   },
 });
