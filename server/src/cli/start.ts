@@ -60,7 +60,7 @@ export const start = defineCommand({
   meta: { name: 'start', description: 'Start the coordinator. Everything it keeps is in one folder.' },
   args: ARGS,
   async run({ args, rawArgs }) {
-    refuseUnknown(rawArgs, ARGS);
+    refuseUnknown(rawArgs, ARGS, args);
     const port = portOf(args.port);
     const admin = adminOf(args['admin-port'], args['admin-host']);
     const tls = tlsOf(args['tls-cert'], args['tls-key']);
@@ -88,6 +88,11 @@ export const start = defineCommand({
       await app.close();
     });
     const listening = await app.listen({ host: args.host, port, publicUrl, admin });
+    if (!publicUrl && !LOOPBACK.has(args.host) && LOOPBACK.has(new URL(listening.url).hostname))
+      log.warn(
+        { invites: listening.url },
+        'invites name an address that other machines do not reach: give --public-url',
+      );
     const facts = {
       url: listening.url,
       ...(listening.adminUrl && { adminUrl: listening.adminUrl }),

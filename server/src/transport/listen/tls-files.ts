@@ -40,7 +40,7 @@ export async function loadTls(files: TlsFiles, now = Date.now()): Promise<Loaded
   if (expires <= now)
     throw refused(
       `The certificate ${files.cert} expired on ${certificate.validTo}.`,
-      'Renew it: the new one is taken without a restart.',
+      'Renew it. A coordinator that runs takes the new one by itself; one that did not start is started again.',
     );
   if (from > now)
     throw refused(
@@ -100,7 +100,8 @@ function refused(message: string, remedy: string): TributaryError {
 
 /** How often the files are looked at: milliseconds. */
 const LOOK_MS = 5000;
-const SOON_MS = 14 * 86_400_000;
+const DAY_MS = 86_400_000;
+const SOON_MS = 14 * DAY_MS;
 
 export interface TlsWatch {
   /** Reads both again; the old ones stay in use while the new ones do not fit together. */
@@ -122,7 +123,10 @@ export function watchTls(
   lookMs = LOOK_MS,
 ): TlsWatch {
   let seen: string | null = null;
+  let inUse = first;
+  let noticed = 0;
   const notice = ({ expires }: LoadedTls): void => {
+    noticed = Date.now();
     if (expires - Date.now() < SOON_MS)
       log.warn({ expires: new Date(expires).toISOString() }, 'the TLS certificate expires soon: renew it');
   };
@@ -131,6 +135,7 @@ export function watchTls(
     try {
       const tls = await loadTls(files);
       use(tls);
+      inUse = tls;
       notice(tls);
       log.info({ audit: 'tls.reloaded', expires: new Date(tls.expires).toISOString() }, 'TLS files reloaded');
     } catch (error) {
@@ -139,6 +144,8 @@ export function watchTls(
     }
   }
   async function look(): Promise<void> {
+    // It may come near its end long after the start.
+    if (Date.now() - noticed >= DAY_MS) notice(inUse);
     const stats = await Promise.all([stat(files.cert), stat(files.key)]).catch(() => null);
     const now = stats?.map(({ mtimeMs, ino, size }) => `${mtimeMs}/${ino}/${size}`).join(' ') ?? null;
     const changed = seen !== null && now !== null && now !== seen;
