@@ -57,9 +57,9 @@ export async function encryptionOf(folder: string, keyFile: string | undefined):
   return { marked, key: requireKey(await readKeyFile(keyFile), marked, folder) };
 }
 
-export function requireKey(key: BlobKey, marked: string, folder: string): BlobKey {
+export function requireKey(key: BlobKey, marked: string, folder: string, remedy = GIVE): BlobKey {
   if (key.id === marked) return key;
-  throw refused(`The key given is ${key.id}; ${folder} is encrypted under ${marked}.`, GIVE);
+  throw refused(`The key given is ${key.id}; ${folder} is encrypted under ${marked}.`, remedy);
 }
 
 /** @returns the id of the key; null when the folder is not encrypted. @throws storage-failed */

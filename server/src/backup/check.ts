@@ -5,7 +5,8 @@
 import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Finding, failedBy, fine, TributaryError, warning } from '@tributary/protocol';
+import { type Finding, failedBy, fine, fingerprint, TributaryError, warning } from '@tributary/protocol';
+import { nodeCrypto } from '@tributary/protocol/node';
 import { type Encryption, encryptionOf } from '../at-rest/marker.ts';
 import { readIdentity } from '../registry/identity-file.ts';
 import { requireKeyOf } from '../registry/own-keys.ts';
@@ -29,7 +30,7 @@ export async function checkFolder(folder: string, keyFile?: string): Promise<Fin
     const identity = await guarded('identity', async () => {
       const { id } = await readIdentity(join(folder, IDENTITY_FILE));
       if (opened.store) await requireKeyOf(opened.store, id);
-      return [fine('identity', id)];
+      return [fine('identity', fingerprint(nodeCrypto, id))];
     });
     const files = isBackup ? await guarded('backup', () => backupFindings(folder)) : [];
     const encryption = await encryptionOf(folder, keyFile).catch((thrown) => failedBy('encryption', thrown));

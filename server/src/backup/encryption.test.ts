@@ -69,7 +69,7 @@ describe('restore', () => {
 
   it.each<[string, string, object, string, RegExp]>([
     ['another key', 'backup', { encryptBlobs: newer }, 'storage-failed', /--decrypt-blobs OLD/],
-    ['the wrong old key', 'backup', { decryptBlobs: newer }, 'storage-failed', /Give its key/],
+    ['the wrong old key', 'backup', { decryptBlobs: newer }, 'storage-failed', /--decrypt-blobs KEYFILE/],
     ['a key to decrypt what is plain', 'plain-backup', { decryptBlobs: keyFile }, 'malformed', /Leave/],
     ['no such key file', 'plain-backup', { encryptBlobs: at('none') }, 'storage-failed', /new-key/],
   ])('is refused with %s, and leaves nothing', async (_, from, options, code, remedy) => {

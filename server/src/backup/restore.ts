@@ -81,7 +81,9 @@ async function keysOf(from: string, { files }: Manifest, options: RestoreOptions
       throw new TributaryError('malformed', `The backup ${from} is not encrypted.`, {
         remedy: 'Leave --decrypt-blobs out.',
       });
-    return { source: requireKey(await readKeyFile(decryptBlobs), marked, from), target, change: true };
+    const remedy = 'Give the key of the backup: `--decrypt-blobs KEYFILE`.';
+    const source = requireKey(await readKeyFile(decryptBlobs), marked, from, remedy);
+    return { source, target, change: true };
   }
   if (marked === null) return { source: null, target, change: target !== null };
   if (target && target.id !== marked)

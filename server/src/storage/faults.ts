@@ -1,12 +1,14 @@
 /** Faults of disk and database as `storage-failed`, each with the remedy that fits it. */
 import { TributaryError } from '@tributary/protocol';
 
-type Fault = 'full' | 'read-only' | 'handles' | 'hardware' | 'damaged' | 'unknown';
+type Fault = 'full' | 'read-only' | 'forbidden' | 'missing' | 'handles' | 'hardware' | 'damaged' | 'unknown';
 
 /** By errno (errno(3)) and by the primary result code of SQLite (sqlite.org/rescode.html). */
 const FAULTS: ReadonlyMap<string, Fault> = new Map([
   ...each('full', 'ENOSPC', 'EDQUOT', 'EFBIG', 'SQLITE_FULL', 'SQLITE_TOOBIG'),
-  ...each('read-only', 'EROFS', 'EACCES', 'EPERM', 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'),
+  ...each('read-only', 'EROFS', 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'),
+  ...each('forbidden', 'EACCES', 'EPERM'),
+  ...each('missing', 'ENOENT'),
   ...each('handles', 'EMFILE', 'ENFILE'),
   ...each('hardware', 'EIO', 'ENXIO', 'ENODEV', 'SQLITE_IOERR'),
   ...each('damaged', 'EBADMSG', 'SQLITE_CORRUPT', 'SQLITE_NOTADB'),
@@ -15,6 +17,8 @@ const FAULTS: ReadonlyMap<string, Fault> = new Map([
 const SAID: Record<Exclude<Fault, 'unknown'>, string> = {
   full: 'the disk is full',
   'read-only': 'it cannot be written',
+  forbidden: 'this user may not',
+  missing: 'it, or a folder on the way, is not there',
   handles: 'too many files are open',
   hardware: 'the disk does not answer as it should',
   damaged: 'it is damaged',
@@ -29,7 +33,10 @@ function remedyOf(fault: Fault, folder: string): string | undefined {
     case 'full':
       return `Free some space: \`df -h ${folder}\` shows the disk. What was acknowledged is safe, and what was refused comes again by itself.`;
     case 'read-only':
+    case 'forbidden':
       return `Check owner and mount: \`ls -ld ${folder}\`, \`findmnt -T ${folder}\`. The folder belongs to the user that runs the coordinator.`;
+    case 'missing':
+      return `Check the path: \`ls -ld ${folder}\`.`;
     case 'handles':
       return 'Raise the limit of open files of this process: `ulimit -n`, or LimitNOFILE of the service.';
     case 'hardware':

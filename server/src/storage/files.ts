@@ -87,5 +87,10 @@ export async function syncFolder(folder: string): Promise<void> {
 /** Faults of the file system as storage-failed; what is typed already passes. */
 export function asFileError(cause: unknown, what: string): TributaryError {
   const { path } = (cause ?? {}) as { path?: unknown };
-  return storageFault(what, cause, typeof path === 'string' ? dirname(path) : 'DIR');
+  return storageFault(what, cause, typeof path === 'string' ? folderOf(path) : 'DIR');
+}
+
+/** What commands take as --data: not the folders in it. */
+function folderOf(path: string): string {
+  return dirname(path).replace(/\/(?:blobs|spool(?:\/[0-9a-f]+)?)$/, '');
 }
