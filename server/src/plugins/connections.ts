@@ -2,7 +2,7 @@
  * What comes before a request: how many connections one address and all of them may hold, how long a header may take, and a
  * Problem for bytes that are no HTTP.
  */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TributaryError } from '@tributary/protocol';
@@ -32,6 +32,7 @@ export function limitConnections(server: Server, log: Log, options: ConnectionLi
   const open = new Map<string, number>();
   server.headersTimeout = HEADERS_MS;
   server.maxConnections = IN_ALL;
+  endWithConnection(server);
   server.on('drop', () => {
     if (notices.due('all')) log.warn({ limit: IN_ALL }, 'too many connections: further ones are closed');
   });
@@ -55,6 +56,26 @@ export function limitConnections(server: Server, log: Log, options: ConnectionLi
       if (left === 0) open.delete(from);
       else open.set(from, left);
     });
+  });
+}
+
+/**
+ * Node tells a response that its connection is gone only while it is the one being sent. Those of requests that were
+ * pipelined behind it (RFC 9112, 9.3.2) would never end: they would count as under way for ever, and streams go on.
+ */
+function endWithConnection(server: Server): void {
+  const unsent = new WeakMap<Socket, Set<ServerResponse>>();
+  server.on('request', ({ socket }, response: ServerResponse) => {
+    const responses = unsent.get(socket) ?? new Set();
+    if (!unsent.has(socket)) {
+      unsent.set(socket, responses);
+      socket.once('close', () => {
+        // What Node does for the one being sent.
+        for (const each of responses) Object.assign(each, { destroyed: true, _closed: true }).emit('close');
+      });
+    }
+    responses.add(response);
+    response.once('close', () => responses.delete(response));
   });
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createFailureLimiter } from './limits.ts';
+import { createFailureLimiter, networkOf } from './limits.ts';
 
 it('remembers a bounded number of addresses, whatever is thrown at it', () => {
   const limiter = createFailureLimiter(() => 0);
@@ -25,4 +25,8 @@ it('counts a /64 of IPv6 as one address, and IPv4 addresses each for itself', ()
   limiter.failed('::ffff:10.0.0.1');
   limiter.failed('::ffff:10.0.0.2');
   expect(limiter.size).toBe(4);
+});
+
+it('knows no network of a connection that is gone', () => {
+  expect(networkOf(undefined)).toBe('');
 });

@@ -42,8 +42,11 @@ export function createFailureLimiter(now: () => number = Date.now): FailureLimit
   };
 }
 
-/** What counts as one sender: an IPv4 address, however it is written; of IPv6 the /64 that one customer holds. */
-export function networkOf(address: string): string {
+/**
+ * What counts as one sender: an IPv4 address, however it is written; of IPv6 the /64 that one customer holds. Of a
+ * connection that is gone there is none.
+ */
+export function networkOf(address = ''): string {
   if (address.startsWith('::ffff:')) return address.slice('::ffff:'.length);
   // A proxy may hand on anything.
   if (!isIPv6(address)) return address.slice(0, 64);

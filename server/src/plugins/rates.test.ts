@@ -1,9 +1,11 @@
 /** Limits of callers and of addresses over real sockets. */
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { TributaryError } from '@tributary/protocol';
-import { fastify as createFastify, type FastifyInstance } from 'fastify';
+import { fastify as createFastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { NodeCaller } from './auth.ts';
 import { answerClientError, limitConnections } from './connections.ts';
 import { installErrors, sendProblem } from './errors.ts';
 import { installRates } from './rates.ts';
@@ -12,22 +14,32 @@ let fastify: FastifyInstance;
 let now = 0;
 const warned: string[] = [];
 const hanging: (() => void)[] = [];
+const asking: IncomingMessage[] = [];
+const refused: unknown[] = [];
 beforeEach(async () => {
   now = 0;
-  warned.length = 0;
+  for (const list of [warned, asking, refused]) list.length = 0;
   fastify = createFastify({ frameworkErrors: sendProblem, clientErrorHandler: answerClientError });
   fastify.decorateRequest('caller', null);
   installErrors(fastify);
   installRates(fastify, { rate: { perSecond: 10, burst: 20 }, atOnce: 3, bodyMs: 200, now: () => now });
   limitConnections(fastify.server, { warn: (_, text) => warned.push(text) }, { perAddress: 8 });
-  const asNode = async (request: { caller: unknown; headers: Record<string, unknown> }) => {
+  const asNode = async (request: FastifyRequest) => {
     const member = request.headers['x-member'];
     if (member === 'nobody') throw new TributaryError('unauthenticated', 'Who?');
-    if (member) request.caller = { kind: 'node', member };
+    if (member) request.caller = { kind: 'node', member: String(member) } as NodeCaller;
   };
-  fastify.get('/', { onRequest: asNode as never }, async () => 'ok');
+  fastify.get('/', { onRequest: asNode }, async () => 'ok');
   fastify.post('/', async (request) => request.body);
   fastify.get('/hang', () => new Promise((resolve) => hanging.push(() => resolve('over'))));
+  const slowly = async (request: FastifyRequest) => {
+    asking.push(request.raw);
+    await new Promise((resolve) => request.raw.socket.once('close', resolve));
+    await asNode(request);
+  };
+  const onError = async (_: unknown, __: unknown, error: { code?: string }) =>
+    void refused.push(error.code ?? error);
+  fastify.get('/gone', { onRequest: slowly, onError }, async () => refused.push('served'));
   await fastify.listen({ port: 0, host: '127.0.0.1' });
 });
 afterEach(async () => {
@@ -80,6 +92,24 @@ it('refuses more requests at the same time than anybody needs, until one of them
   hanging.pop()!();
   await Promise.race(open);
   expect((await get()).statusCode).toBe(200);
+});
+
+it('forgets requests that were pipelined on a connection that broke', async () => {
+  const { socket } = await raw('GET /hang HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+  await expect.poll(() => hanging.length).toBe(3);
+  expect((await get()).json().code).toBe('rate-limited');
+  socket.resetAndDestroy();
+  await expect.poll(async () => (await get()).statusCode).toBe(200);
+  for (let i = 0; i < 3; i++) void get('', '/hang');
+  await expect.poll(() => hanging.length).toBe(6);
+});
+
+it('serves nobody who is gone before it is known who asks, and takes it for no fault', async () => {
+  const lines = 'GET /gone HTTP/1.1\r\nHost: x\r\n\r\nGET /gone HTTP/1.1\r\nHost: x\r\nX-Member: ann\r\n\r\n';
+  const { socket } = await raw(lines);
+  await expect.poll(() => asking.length).toBe(2);
+  socket.resetAndDestroy();
+  await expect.poll(() => refused).toEqual(['malformed', 'malformed']);
 });
 
 it('does not wait for a body that trickles in', async () => {

@@ -39,6 +39,8 @@ export function installRates(fastify: FastifyInstance, options: RateOptions = {}
   }
 
   fastify.addHook('preParsing', async (request, reply, payload) => {
+    // Nobody waits for the answer, and nothing would tell of its end.
+    if (request.raw.socket.destroyed) throw new TributaryError('malformed', 'The connection broke off.');
     const who = callerOf(request);
     const wait = buckets.take(who);
     if (wait > 0)

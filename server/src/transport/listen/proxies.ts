@@ -24,7 +24,8 @@ export function parseProxies(list: string): IsProxy {
       );
     known.addSubnet(address, bits, version === 4 ? 'ipv4' : 'ipv6');
   }
-  return (address) => {
+  // A connection that is gone has no address.
+  return (address = '') => {
     const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
     const version = isIP(plain);
     return version !== 0 && known.check(plain, version === 4 ? 'ipv4' : 'ipv6');
