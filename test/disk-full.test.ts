@@ -1,6 +1,6 @@
 /** The coordinator's disk fills up in the middle of a run: it stays up, says so, loses nothing, and goes on with space. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeSafetensors } from '@tributary/protocol';
@@ -8,12 +8,13 @@ import { afterAll, expect, it } from 'vitest';
 import { benchPlan, startFleet } from './support/fleet.ts';
 
 const disk = mkdtempSync(join(tmpdir(), 'tributary-disk-'));
+const log = `${disk}.log`;
 mkdirSync(disk, { recursive: true });
 const mount = ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', disk];
 const mounted = process.platform === 'linux' && spawnSync('mount', mount).status === 0;
 afterAll(() => {
   if (mounted) spawnSync('umount', [disk]);
-  rmSync(disk, { recursive: true, force: true });
+  for (const path of [disk, log]) rmSync(path, { recursive: true, force: true });
 });
 
 /** Takes every byte that is left. */
@@ -37,7 +38,12 @@ it.skipIf(!mounted)(
   async () => {
     const usual = process.env.TMPDIR;
     process.env.TMPDIR = disk;
-    const fleet = await startFleet({ clients: 3, parameters: 20_000, backoff: { minMs: 20, maxMs: 100 } });
+    const fleet = await startFleet({
+      clients: 3,
+      parameters: 20_000,
+      log,
+      backoff: { minMs: 20, maxMs: 100 },
+    });
     if (usual === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = usual;
     try {
@@ -84,6 +90,15 @@ it.skipIf(!mounted)(
       expect(run.history[0]).toEqual(before.history[0]);
       const { model } = decodeSafetensors(await fleet.api.getBlob(run.model));
       expect(model.values[19_999]).toBeCloseTo(6e-3, 4);
+      const said = readFileSync(log, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      for (const { err } of said)
+        expect(err).toMatchObject({
+          code: 'storage-failed',
+          message: expect.stringContaining('the disk is full'),
+        });
     } finally {
       await fleet.close();
     }

@@ -16,7 +16,11 @@ const home = mkdtempSync(join(tmpdir(), 'tributary-failing-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 /** While this file is there, the disk fails; the shim writes a byte into the other one each time. */
-const [fault, count] = [join(home, 'fault'), join(home, 'count')];
+const [fault, count, log] = ['fault', 'count', 'log'].map((name) => join(home, name)) as [
+  string,
+  string,
+  string,
+];
 const shim = join(home, 'shim.so');
 const source = `
 #define _GNU_SOURCE
@@ -52,6 +56,7 @@ it.skipIf(!made)(
       clients: 3,
       parameters: 20_000,
       rounds: [4],
+      log,
       backoff: { minMs: 20, maxMs: 100 },
     });
     delete process.env.LD_PRELOAD;
@@ -80,6 +85,12 @@ it.skipIf(!made)(
       expect(faults).toBe(3);
       const { model } = decodeSafetensors(await fleet.api.getBlob(run.model));
       expect(model.values[19_999]).toBeCloseTo(4e-3, 4);
+      const said = readFileSync(log, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      for (const { err } of said)
+        expect(err).toMatchObject({ code: 'storage-failed', remedy: expect.stringContaining('dmesg') });
 
       await running.stop('SIGKILL');
       running = await startCoordinator(fleet.folder, Number(new URL(running.url).port));

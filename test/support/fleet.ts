@@ -53,6 +53,8 @@ export interface FleetOptions {
   readonly ledgers?: 'files';
   /** The coordinator's models and updates are encrypted on disk, under the key in `FOLDER.key`. */
   readonly encryptBlobs?: boolean;
+  /** File for the coordinator's errors, where they are what is wanted. */
+  readonly log?: string;
 }
 
 export function benchPlan(clients: number, mode: 'secure' | 'plain', rounds: number): Plan {
@@ -87,7 +89,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const keyFile = `${folder}.key`;
   if (options.encryptBlobs) await makeKeyFile(keyFile);
   const more = options.encryptBlobs ? ['--encrypt-blobs', keyFile] : [];
-  const coordinator = await startCoordinator(folder, 0, more);
+  const coordinator = await startCoordinator(folder, 0, more, options.log);
   const { url, key } = coordinator;
   const api = createApiClient({ url, token: coordinator.adminToken! });
   const identities: Identity[] = [];

@@ -1,8 +1,7 @@
 /** Child processes of tests and benches, with their CPU time and memory from the kernel. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 export interface Process {
@@ -14,11 +13,13 @@ export interface Process {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-export function start(script: string, args: readonly string[]): Process {
-  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(process.execPath, [script, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+/** @param log file that takes its standard error, which is shown otherwise */
+export function start(script: string, args: readonly string[], log?: string): Process {
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ['pipe', 'pipe', log ? 'pipe' : 'inherit'],
   });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  if (log) child.stderr?.pipe(createWriteStream(log, { flags: 'a' }));
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return {
     pid: child.pid!,
@@ -27,7 +28,7 @@ export function start(script: string, args: readonly string[]): Process {
       if (next.done) throw new Error(`${script} ended early.`);
       return next.value;
     },
-    send: (line) => child.stdin.write(`${line}\n`),
+    send: (line) => child.stdin?.write(`${line}\n`),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       await ended;
@@ -42,26 +43,21 @@ export interface CoordinatorProcess extends Process {
   readonly adminToken: string | null;
 }
 
-/** @param more options of `tributary-server start` */
+/**
+ * @param more options of `tributary-server start`
+ * @param log file for its errors, where they are what is wanted
+ */
 export async function startCoordinator(
   folder: string,
   port = 0,
   more: readonly string[] = [],
+  log?: string,
 ): Promise<CoordinatorProcess> {
   const script = fileURLToPath(
     new URL('../bin/tributary-server.js', import.meta.resolve('@tributary/server')),
   );
-  const child = start(script, [
-    'start',
-    '--data',
-    folder,
-    '--port',
-    String(port),
-    '--json',
-    '--log-level',
-    'error',
-    ...more,
-  ]);
+  const args = ['start', '--data', folder, '--port', String(port), '--json', '--log-level', 'error', ...more];
+  const child = start(script, args, log);
   return { ...child, ...JSON.parse(await child.line()) };
 }
 
