@@ -26,7 +26,7 @@ export async function readPlanFile(path: string): Promise<Plan> {
     );
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  const [broken] = document.errors;
+  const [broken] = [...document.errors, ...document.warnings];
   if (broken) {
     const { line = 0, col = 0 } = broken.linePos?.[0] ?? {};
     const what = broken.message.split(/ at line \d+|\n/, 1)[0]!;

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Closed, Name, TributaryError, validate } from '@tributary/protocol';
 import { type Static, Type } from '@tributary/protocol/typebox';
-import { parse } from 'yaml';
 import type { DataSource } from '../data/dataset.ts';
 import { type Policy, parsePolicy } from '../policy/index.ts';
 import { ENGINE_CHOICES, type EngineChoice } from '../trainer/engine/names.ts';
 import { type Enrolment, loadEnrolment } from './enrolment.ts';
+import { parseYaml } from './yaml.ts';
 
 const FilePath = Type.String({ minLength: 1, maxLength: 4096 });
 const Data = Type.Union([
@@ -83,12 +83,7 @@ export async function loadNodeConfig(path: string): Promise<NodeConfig> {
 }
 
 async function parseNodeConfig(text: string, path: string): Promise<NodeConfig> {
-  let raw: unknown;
-  try {
-    raw = parse(text, { maxAliasCount: 0, uniqueKeys: true });
-  } catch (thrown) {
-    throw new TributaryError('malformed', `${path}: ${(thrown as Error).message.split('\n', 1)[0]}`);
-  }
+  const raw = parseYaml(text, path);
   checkVariables(raw, path);
   const file = validate(NodeFile, raw, path);
   const folder = dirname(path);

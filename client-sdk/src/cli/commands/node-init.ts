@@ -3,9 +3,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { decodeInvite, fingerprint, type Invite, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
-import { parse } from 'yaml';
 import { enrol } from '../../node/enrol.ts';
 import { findEnrolment } from '../../node/enrolment.ts';
+import { parseYaml } from '../../node/yaml.ts';
 import { command } from '../command.ts';
 import { nodeSkeleton } from '../node-skeleton.ts';
 import { fields, note, plural, printResult } from '../output.ts';
@@ -109,12 +109,11 @@ async function readNodeFile(path: string, invite: Invite): Promise<NodeFile | un
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  let file: { name?: unknown; state?: unknown; policy?: { rotation?: unknown } | null } | null;
-  try {
-    file = parse(text, { maxAliasCount: 0 });
-  } catch (error) {
-    throw new TributaryError('malformed', `${path}: ${(error as Error).message.split('\n', 1)[0]}`);
-  }
+  const file = parseYaml(text, path) as {
+    name?: unknown;
+    state?: unknown;
+    policy?: { rotation?: unknown } | null;
+  } | null;
   if (file?.name !== undefined && file.name !== invite.name)
     throw new TributaryError('conflict', `${path} has name ${file.name}, the invite is for ${invite.name}.`, {
       remedy: 'Correct `name`, or choose another folder with --dir.',
