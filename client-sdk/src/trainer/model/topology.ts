@@ -5,6 +5,7 @@ import { type ModelWeights, type Plan, TributaryError } from '@tributary/protoco
 import { loadEngine } from '../engine/engine.ts';
 import type { Engine } from '../engine/port.ts';
 import { activationOf } from './heads.ts';
+import { checkSettings } from './settings.ts';
 import { checkActivations, withinParameterLimit } from './sizes.ts';
 import { checkModel, withoutOutputActivation } from './topology-checks.ts';
 import { checkLayers, type Json, layersIn, type Topology } from './topology-tree.ts';
@@ -23,6 +24,7 @@ export async function prepareTopology(topology: Topology, seed: number): Promise
   const model = await deserialize(engine, named);
   const written = model.toJSON(null, false) as unknown as Topology;
   try {
+    checkSettings(named, written);
     assertTrains(engine, model);
   } finally {
     model.dispose();
