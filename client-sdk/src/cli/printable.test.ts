@@ -54,6 +54,24 @@ describe.each(ATTACKS)('text that draws over the terminal (%j)', (attack) => {
 
 describe('printable text', () => {
   it('leaves letters of every script alone', () => {
-    for (const text of ['Ärzte-Bund', '東京', 'مستشفى', '🙂', 'a b', '']) expect(printable(text)).toBe(text);
+    const texts = [
+      'Ärzte-Bund',
+      '東京',
+      'مستشفى',
+      '🙂',
+      '❤️',
+      'บ้านที่นี่',
+      'हिन्दी',
+      'שַׁבָּת',
+      'Tiê\u0323\u0301ng',
+      '葛\u{e0100}',
+    ];
+    for (const text of [...texts, 'a b', '']) expect(printable(text)).toBe(text);
+  });
+
+  it('shows letters that show nothing, and marks that pile up on the lines above', () => {
+    expect(printable('secure\u3164\u3164x\u2800\u115f')).toBe('secure\ufffd\ufffdx\ufffd\ufffd');
+    expect(printable(`a${'\u0335\u0301'.repeat(50)}b`)).toBe('a\u0335\u0301\u0335\u0301\ufffdb');
+    expect(printable('\u0336no')).toBe('\ufffdno');
   });
 });
