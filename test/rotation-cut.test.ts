@@ -1,7 +1,7 @@
 /** Rotations and enrolments that are cut off and repeated, and a coordinator whose key changes meanwhile. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -141,6 +141,18 @@ describe('a partner that is invited anew into its folder', () => {
     // It is the same coordinator: what the owner decided and accepted stays.
     expect(await listApprovals(stateOf('ann'))).toEqual(approvals.plans);
     expect(await loadPinned(stateOf('ann'))).toMatchObject([{ name: 'bob' }]);
+  });
+
+  it('leaves no key behind when the invite is spent', async () => {
+    await enrolled('eda');
+    const spent = await invitedAnew('eda');
+    await enrol({ invite: spent, folder: join(root, 'elsewhere'), passphrase });
+    expect((await coordinator.call('DELETE', '/v1/partners/eda')).status).toBe(204);
+    const before = readdirSync(stateOf('eda'));
+    await expect(enrol({ invite: spent, folder: stateOf('eda'), passphrase })).rejects.toMatchObject({
+      code: 'invite-invalid',
+    });
+    expect(readdirSync(stateOf('eda'))).toEqual(before);
   });
 
   it('keeps nothing for another coordinator: the folder is refused as it is', async () => {

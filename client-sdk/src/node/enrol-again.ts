@@ -57,7 +57,17 @@ export async function enrolAgain(options: EnrolAgainOptions): Promise<Enrolled> 
       const known = await getMembers(base, key, identity).catch(() => null);
       return known ? { identity, members: known } : bound(identity);
     };
-    const fresh = () => openNextIdentity(folder, old, passphrase).then(bound);
+    const fresh = async () => {
+      const identity = await openNextIdentity(folder, old, passphrase);
+      return bound(identity).catch(async (error) => {
+        if (error.code !== 'invite-invalid') throw error;
+        // A spent invite: nobody knows this key, or something on the way has shown the invite twice.
+        const known = await getMembers(base, key, identity).catch(({ code }) => code);
+        if (Array.isArray(known)) return { identity, members: known as Member[] };
+        if (known === 'unauthenticated') await discardNextIdentity(folder);
+        throw error;
+      });
+    };
     const bound = async (identity: Identity) => ({ identity, members: await bind(identity) });
     const left = await findNextIdentity(folder, passphrase);
     const present = left ? null : await getMembers(base, key, old).catch(() => null);
