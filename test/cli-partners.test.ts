@@ -139,6 +139,13 @@ describe('partners, by hand', { timeout: 120_000 }, () => {
     expect(decided).toMatchObject({ plan, state: 'refused' });
   });
 
+  it('whose rows are not where node.yaml says are refused at the start: exit code 9', async () => {
+    const { code, err } = await programs.run('node start --config x/node.yaml');
+    expect(code).toBe(9);
+    expect(err).toMatch(/does not exist.*\nnext: .*node\.yaml/);
+    await writeFile(join(programs.folder, 'x/data.csv'), 'age,label\n1,a\n', { mode: 0o600 });
+  });
+
   it('whose key was suspended are told so at the start: exit code 3', async () => {
     const { code, err } = await programs.run('node start --config x/node.yaml');
     expect(code).toBe(3);

@@ -34,7 +34,7 @@ function tell(event: SessionEvent, config: string): string | undefined {
     case 'members':
       return undefined;
     case 'disconnected':
-      return `disconnected (${event.code}): ${event.message}${event.final ? '' : ' Trying again.'}`;
+      return `disconnected (${event.code}): ${withConfig(event.message, config)}${event.final ? '' : ' Trying again.'}`;
     case 'proposal':
       return `run ${event.run} proposed: plan ${event.planHash.slice(0, 16)} "${event.plan.name}", ${verdictWords(event, option)}`;
     case 'consent':
@@ -75,19 +75,29 @@ function tell(event: SessionEvent, config: string): string | undefined {
   }
 }
 
+/** Who put the new key in the old one's place; null: nobody yet. */
+export type AcceptedBy = 'policy' | 'owner' | null;
+
 /** @param config as the owner typed it */
-export function rotatedWords({ name, old, key, time }: Move, followed: boolean, config: string): string {
+export function rotatedWords({ name, old, key, time }: Move, by: AcceptedBy, config: string): string {
   const [before, after] = [old, key].map((each) => fingerprint(nodeCrypto, each));
   const what = `${name} has key ${after} since ${new Date(time).toISOString()}, signed by the accepted key ${before}`;
   const option = config === 'node.yaml' ? '' : ` --config ${config}`;
   const advice =
     'rotation is ask, so it does not count; a thief could have signed too. ' +
     `Ask ${name} by telephone, then: tributary node members accept ${name}${option}`;
-  return printable(`${what}: ${followed ? 'accepted in its place (rotation: follow)' : advice}`);
+  const told = { policy: 'accepted in its place (rotation: follow)', owner: 'accepted in its place by you' };
+  return printable(`${what}: ${by === null ? advice : told[by]}`);
 }
 
-export function rotatedJson({ time: since, ...move }: Move, followed: boolean, time: number): string {
-  return JSON.stringify({ time, event: 'rotated', ...move, since, followed });
+export function rotatedJson({ time: since, ...move }: Move, by: AcceptedBy, time: number): string {
+  return JSON.stringify({ time, event: 'rotated', ...move, since, followed: by === 'policy', accepted: by });
+}
+
+/** Commands that core parts name do not know which node.yaml the owner has typed. */
+export function withConfig(text: string, config: string): string {
+  if (config === 'node.yaml') return text;
+  return text.replace(/`(tributary node trust [0-9a-f-]+)`/g, `\`$1 --config ${config}\``);
 }
 
 function where({ run, round, attempt }: { run: string; round: number; attempt: number }): string {

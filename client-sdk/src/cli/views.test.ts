@@ -2,6 +2,7 @@ import type { RoundRecord, RunDetail, RunEvent } from '@tributary/protocol';
 import { describe, expect, it } from 'vitest';
 import { bar, createScreen } from './bars.ts';
 import { viewOf } from './live-view.ts';
+import { nodeEventWords, rotatedJson, rotatedWords } from './node-words.ts';
 import { eventWords, roundRow } from './run-words.ts';
 import { nearest } from './suggest.ts';
 import { createTestIo } from './test-io.ts';
@@ -135,5 +136,22 @@ describe('suggestions', () => {
     ['xyz', undefined],
   ])('%s -> %s', (typed, meant) => {
     expect(nearest(typed, ['start', 'list', 'watch'])).toBe(meant);
+  });
+});
+
+describe('a new key of the coordinator, in the log of a node', () => {
+  it('names the command that accepts it, whole and with the node.yaml that it is about', () => {
+    const message = 'Ask by telephone, then: `tributary node trust 0f3c-11d2`.';
+    const event = { type: 'disconnected', code: 'wrong-coordinator', message, final: false } as const;
+    expect(nodeEventWords(event, 'node.yaml')).toContain('`tributary node trust 0f3c-11d2`. Trying again.');
+    expect(nodeEventWords(event, 'a/node.yaml')).toContain('trust 0f3c-11d2 --config a/node.yaml`. Trying');
+  });
+
+  it('says who accepted it', () => {
+    const move = { name: 'coordinator', old: 'A'.repeat(43), key: `${'A'.repeat(42)}E`, time: 0 };
+    expect(rotatedWords(move, 'owner', 'node.yaml')).toMatch(/accepted in its place by you$/);
+    expect(rotatedWords(move, 'policy', 'node.yaml')).toMatch(/\(rotation: follow\)$/);
+    expect(rotatedWords(move, null, 'node.yaml')).toMatch(/rotation is ask, so it does not count/);
+    expect(JSON.parse(rotatedJson(move, 'owner', 1))).toMatchObject({ followed: false, accepted: 'owner' });
   });
 });

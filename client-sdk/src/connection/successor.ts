@@ -26,7 +26,7 @@ export function askedFor({ key, former, time }: Successor): TributaryError {
   return new TributaryError(
     'wrong-coordinator',
     `The coordinator has key ${after} since ${new Date(time).toISOString()}, signed by the pinned key ${before}. ` +
-      `A thief could have signed too: ask its operator by telephone, then: tributary node trust ${after}`,
+      `A thief could have signed too: ask its operator by telephone, then: \`tributary node trust ${after}\`.`,
     { remedy: `Ask its operator for the fingerprint by telephone, then: \`tributary node trust ${after}\`.` },
   );
 }

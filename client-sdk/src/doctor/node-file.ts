@@ -40,7 +40,8 @@ function policyFindings(policy: Policy, file: string): Finding[] {
   return [fine('policy', words), ...remarks];
 }
 
-async function dataFinding({ data, folder }: NodeConfig): Promise<Finding> {
+/** Whether the rows are where node.yaml says, as far as that shows without a plan. */
+export async function dataFinding({ data, folder }: NodeConfig): Promise<Finding> {
   if (!data) return fine('data', 'known to your own trainer');
   try {
     return await describe(data, folder);

@@ -34,8 +34,8 @@ export interface StartNodeOptions {
   readonly onTrainerLog?: (line: string) => void;
   /** A partner whose key was accepted has another one now; `followed`: it is accepted in its place. */
   readonly onRotated?: (move: Move, followed: boolean) => void;
-  /** The coordinator has a new key, which this node follows. */
-  readonly onCoordinatorRotated?: (successor: Successor) => void;
+  /** The coordinator has a new key, which this node talks to: as the policy says, or as its owner did. */
+  readonly onCoordinatorRotated?: (successor: Successor, by: 'policy' | 'owner') => void;
   /** Called before the node connects: the place for listeners. */
   readonly prepare?: (client: FederatedClient) => void;
 }
@@ -114,7 +114,7 @@ function followCoordinator({ config, onCoordinatorRotated }: StartNodeOptions) {
     const trusted = (await loadEnrolment(folder)).key === successor.key;
     if (!trusted && policy.rotation !== 'follow') return false;
     await replaceCoordinator(folder, successor);
-    onCoordinatorRotated?.(successor);
+    onCoordinatorRotated?.(successor, trusted ? 'owner' : 'policy');
     return true;
   };
 }

@@ -2,6 +2,8 @@
 import { fingerprint, TributaryError } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { FederatedClient } from '../../client.ts';
+import { dataFinding } from '../../doctor/node-file.ts';
+import type { NodeConfig } from '../../node/config.ts';
 import type { Move } from '../../node/moves.ts';
 import type { SessionEvent } from '../../session/index.ts';
 import { ENGINE_CHOICES } from '../../trainer/engine/names.ts';
@@ -9,7 +11,7 @@ import { bar, createScreen } from '../bars.ts';
 import { choice, command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { nodeEventJson, nodeEventWords, rotatedJson, rotatedWords } from '../node-words.ts';
+import { type AcceptedBy, nodeEventJson, nodeEventWords, rotatedJson, rotatedWords } from '../node-words.ts';
 import { clock, fields, note, warn } from '../output.ts';
 import { printable } from '../printable.ts';
 import { readPassphrase } from '../secrets.ts';
@@ -46,6 +48,7 @@ export const start = command({
           remedy: 'Leave --engine out, or take `trainer` out of node.yaml.',
         },
       );
+    await requireRows(context, config);
     const question = `Passphrase of the key of ${config.name}`;
     const passphrase = await readPassphrase(context, args['passphrase-file'], question, { twice: false });
     note(context, 'Starting the training engine ...');
@@ -62,9 +65,9 @@ export const start = command({
       passphrase,
       allowInsecure: args['allow-insecure'],
       onTrainerLog: view.trainer,
-      onRotated: view.rotated,
-      onCoordinatorRotated: ({ key, former, time }) =>
-        view.rotated({ name: 'coordinator', old: former[0] ?? '', key, time }, true),
+      onRotated: (move, followed) => view.rotated(move, followed ? 'policy' : null),
+      onCoordinatorRotated: ({ key, former, time }, by) =>
+        view.rotated({ name: 'coordinator', old: former[0] ?? '', key, time }, by),
       prepare: (client) => {
         listen(client, view.event);
         client.on('disconnected', ({ code, message, final }) => {
@@ -94,6 +97,16 @@ export const start = command({
     return EXIT.ok;
   },
 });
+
+/** Without its data a node would look well until a round fails. @throws data-invalid */
+async function requireRows(context: Context, config: NodeConfig): Promise<void> {
+  const finding = await dataFinding(config);
+  if (finding.level === 'ok') return;
+  const { level, message, remedy } = finding;
+  // A program of the owner's may find its rows elsewhere.
+  if (level === 'warning' || config.trainer) return warn(context, `${message} ${remedy}`);
+  throw new TributaryError('data-invalid', message, { remedy });
+}
 
 /** Every event of a client, by one listener. The list is checked: a new event must be added here. */
 function listen(client: FederatedClient, listener: (event: SessionEvent) => void): void {
@@ -137,7 +150,7 @@ interface View {
   started(facts: Started): void;
   event(event: SessionEvent): void;
   /** A partner, or the coordinator, has a new key. */
-  rotated(move: Move, followed: boolean): void;
+  rotated(move: Move, by: AcceptedBy): void;
   /** A line of the owner's own trainer. */
   trainer(line: string): void;
   end(): void;
@@ -180,10 +193,10 @@ function createView(context: Context, config: string): View {
       const words = nodeEventWords(event, config);
       if (words !== undefined) io.out(`${clock(Date.now())}  ${words}\n`);
     },
-    rotated(move, followed) {
-      if (json) return io.out(`${rotatedJson(move, followed, Date.now())}\n`);
+    rotated(move, by) {
+      if (json) return io.out(`${rotatedJson(move, by, Date.now())}\n`);
       screen.draw([]);
-      io.out(`${clock(Date.now())}  ${rotatedWords(move, followed, config)}\n`);
+      io.out(`${clock(Date.now())}  ${rotatedWords(move, by, config)}\n`);
     },
     trainer(message) {
       const time = Date.now();
