@@ -112,3 +112,13 @@ it('who floods is slowed down and told so once, then loses the session, and gets
   const again = await greet();
   expect(await again.closed).toMatchObject({ code: 4429 });
 }, 40_000);
+
+it('pongs that nobody asked for count as messages', async () => {
+  const { socket, channel } = await start(
+    async () => {},
+    createTempi({ rate: { perSecond: 1, burst: 4 }, pauseMs: 20 }),
+  );
+  const told = once(socket, 'message').then(([data]) => channel.open(data));
+  for (let i = 0; i < 5; i++) socket.pong();
+  expect(await told).toMatchObject({ type: 'refused', of: 'session', code: 'rate-limited' });
+});

@@ -132,9 +132,6 @@ export function createSessions(
       if (Date.now() - heard > LIMITS.silenceMs) socket.terminate();
       else socket.ping();
     }, PING_MS);
-    socket.on('pong', () => {
-      heard = Date.now();
-    });
     // One message at a time, in order: what a member says later never overtakes what it said before.
     let queue: Promise<void> = handlers.connected(live);
     let waiting = 0;
@@ -146,6 +143,10 @@ export function createSessions(
       ended: (error) => end(live, error),
     });
     socket.on('ping', () => tempo.heard('ping'));
+    socket.on('pong', () => {
+      heard = Date.now();
+      tempo.heard('pong');
+    });
     const take = (data: Buffer, binary: boolean): void => {
       heard = Date.now();
       if (live.over) return;

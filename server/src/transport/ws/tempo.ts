@@ -9,13 +9,7 @@ import { createBuckets, type Rate } from '../../plugins/buckets.ts';
 /** A round takes some seven messages of a member; the shortest rounds on one machine take 30 ms. */
 const MESSAGES: Rate = { perSecond: 300, burst: 3000 };
 /** What may become a journal entry or a row, with a sync of the disk, however often it is said. */
-const COSTLY: ReadonlySet<ClientMessage['type']> = new Set([
-  'consent',
-  'decline',
-  'instance',
-  'evaluation',
-  'leave',
-]);
+const COSTLY: ReadonlySet<Heard> = new Set(['consent', 'decline', 'instance', 'evaluation', 'leave']);
 const COST = { message: 1, costly: 5, refused: 10 };
 /** Sessions of one member: a node that loses its connection comes back with a growing pause. */
 const SESSIONS: Rate = { perSecond: 2, burst: 60 };
@@ -31,8 +25,10 @@ export interface Pausable {
   resume(): void;
 }
 
+type Heard = ClientMessage['type'] | 'ping' | 'pong';
+
 export interface Tempo {
-  heard(type: ClientMessage['type'] | 'ping'): void;
+  heard(type: Heard): void;
   refused(): void;
   /** Another reason to read no further, or none any more. */
   busy(busy: boolean): void;
@@ -126,7 +122,7 @@ export function createTempi(options: TempiOptions = {}): Tempi {
           );
       };
       return {
-        heard: (type) => spend(type !== 'ping' && COSTLY.has(type) ? COST.costly : COST.message),
+        heard: (type) => spend(COSTLY.has(type) ? COST.costly : COST.message),
         refused: () => spend(COST.refused),
         busy: (on) => hold('busy', on),
         stop() {
