@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { canonicalJson } from './encoding.ts';
 import { TributaryError } from './errors.ts';
 import { CLIENT_MESSAGES, Hello } from './messages.ts';
-import { validate } from './schema.ts';
+import { Name, validate } from './schema.ts';
 
 const HASH = 'a'.repeat(64);
 const nested = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
@@ -36,4 +36,10 @@ it.each([
   })();
   expect(refused).toBeInstanceOf(TributaryError);
   expect(refused).toMatchObject({ code: 'malformed' });
+});
+
+it('says what a name may be in words, not as a pattern', () => {
+  expect(() => validate(Name, 'A B', 'invite')).toThrow(
+    'invite: the whole must be 1 to 100 letters (a to z), digits, ".", "_" or "-", beginning with a letter or digit, got "A B"',
+  );
 });

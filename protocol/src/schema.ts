@@ -17,7 +17,10 @@ export const Hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
 export const Bytes = (maxBytes: number) =>
   Type.String({ pattern: '^[A-Za-z0-9_-]*$', maxLength: Math.ceil((maxBytes * 4) / 3) });
 /** A name that people choose; safe in file names, logs and URLs. */
-export const Name = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' });
+export const Name = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
+  description: '1 to 100 letters (a to z), digits, ".", "_" or "-", beginning with a letter or digit',
+});
 export const Reason = Type.String({ maxLength: LIMITS.reason });
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** Milliseconds since 1970 that are a date, up to the year 275760 (ECMA-262, time values): it is shown to people. */
@@ -42,6 +45,8 @@ function explain(schema: TSchema, value: unknown, at: readonly string[] = []): s
   if (typeof branch === 'string') return [...at, branch].join('.');
   const inside = branch ?? memberOf(schema, value);
   if (inside) return explain(inside.schema, inside.value, [...at, ...inside.step]);
+  const wanted = wantedBy(schema, value);
+  if (wanted) return `${at.join('.') || 'the whole'} must be ${wanted}, got ${preview(value)}`;
   const errors = [...Value.Errors(schema, value)];
   // A failed union reports every branch; an error about an unknown or missing member says most.
   const error = errors.find((e) => e.keyword === 'additionalProperties') ?? errors[0];
@@ -54,19 +59,43 @@ function explain(schema: TSchema, value: unknown, at: readonly string[] = []): s
   return `${path} ${error.message}, got ${preview(Value.Pointer.Get(value, error.instancePath))}`;
 }
 
+/** What a choice of words, or a text with a description, allows. */
+function wantedBy(schema: TSchema, value: unknown): string | undefined {
+  const { anyOf, const: only, enum: words, pattern, description } = schema as Nested;
+  if (pattern !== undefined && typeof value === 'string') return description;
+  if (words) return `one of ${words.join(', ')}`;
+  if (!anyOf || (typeof value === 'object' && value !== null))
+    return only === undefined ? undefined : `${only}`;
+  const branches = anyOf.map((one) => wantedBy(one, value) ?? SORTS[(one as Nested).type ?? '']);
+  return branches.every((branch) => branch !== undefined) ? branches.join(' or ') : undefined;
+}
+
+const SORTS: Readonly<Record<string, string>> = { array: 'a list', object: 'a map' };
+
 interface Inside {
   readonly schema: TSchema;
   readonly value: unknown;
   readonly step: readonly string[];
 }
 
-/** The branch of a union that a literal member (`kind`) chooses, or what is wrong with that member. */
+/**
+ * The branch of a union that a literal member (`kind`) chooses, or what is wrong with that member. Without such a member:
+ * the only branch that knows all that was given, or the only list.
+ */
 function branchOf(schema: TSchema, value: unknown): Inside | string | undefined {
   const branches = ((schema as Nested).anyOf ?? []).map((one) => (one as Nested).properties ?? {});
   const literal = Object.keys(branches[0] ?? {}).find((name) =>
     branches.every((members) => members[name] && 'const' in members[name]),
   );
-  if (literal === undefined || typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (literal === undefined) {
+    const fits = ((schema as Nested).anyOf ?? []).filter((one, at) =>
+      Array.isArray(value)
+        ? (one as Nested).items
+        : Object.keys(value).every((name) => Object.hasOwn(branches[at]!, name)),
+    );
+    return fits.length === 1 ? { schema: fits[0]!, value, step: [] } : undefined;
+  }
   const given = (value as Members)[literal];
   const known = branches.map((members) => (members[literal] as { const?: unknown }).const);
   const chosen = (schema as Nested).anyOf![known.indexOf(given)];
@@ -95,6 +124,11 @@ interface Nested {
   readonly anyOf?: readonly TSchema[];
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly items?: TSchema;
+  readonly const?: string | number | boolean;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly type?: string;
+  readonly description?: string;
 }
 
 function preview(value: unknown): string {

@@ -233,3 +233,15 @@ describe('policyRemarks', () => {
     ]);
   });
 });
+
+describe('a misspelt word in a policy', () => {
+  test.each([
+    [{ plans: 'aks' }, 'plans must be ask or a list, got "aks"'],
+    [{ rotation: 'folow' }, 'rotation must be one of ask, follow, got "folow"'],
+    [{ aggregation: 'plain' }, 'aggregation must be one of secure, allow-plain, got "plain"'],
+    [{ weights: ['exakt'] }, 'weights.0 must be one of exact, bucketed, uniform, got "exakt"'],
+    [{ plans: [{ plan: 'abc' }] }, 'plans.0.plan must match pattern'],
+  ])('is refused with the words that there are: %j', (policy, message) => {
+    expect(() => parsePolicy(policy, 'partner')).toThrow(message);
+  });
+});
