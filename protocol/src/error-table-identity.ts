@@ -52,7 +52,7 @@ export const IDENTITY_ERRORS = {
     close: 4408,
     retryable: false,
     remedy:
-      'The same identity connected from elsewhere; stop the other node, then `tributary node start` again.',
+      'The same identity connected from elsewhere: stop the other node, then `tributary node start` again. If there is none of yours, the key was copied: tell the operator by telephone.',
   },
   'identity-cloned': {
     http: 409,
