@@ -1,8 +1,10 @@
 /** Requests to a server that is silent, slow to read, or sends one elsewhere. */
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, expect, it, test } from 'vitest';
 import { httpSend } from './http.ts';
+
+const BEGINNING = 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n';
 
 let server: Server;
 afterEach(() => {
@@ -58,4 +60,18 @@ test('an answer that comes before the body is sent whole is heard', async () => 
   await expect(httpSend({ method: 'PUT', url, body, maxBytes: 100 })).rejects.toMatchObject({
     code: 'too-large',
   });
+});
+
+it.each<[string, (socket: Socket) => unknown]>([
+  ['headers', (socket) => socket.write(socket.bytesWritten === 0 ? 'HTTP/1.1 200 OK\r\nx: ' : 'x')],
+  ['interim answers', (socket) => socket.write('HTTP/1.1 102 Processing\r\n\r\n')],
+  ['a body', (socket) => socket.write(socket.bytesWritten === 0 ? BEGINNING : '{')],
+])('a coordinator that lets its answer drip is not waited for: %s', async (_, drip) => {
+  const url = await answers(() => {});
+  server.removeAllListeners('connection').on('connection', (socket: Socket) => {
+    const timer = setInterval(() => drip(socket), 20);
+    socket.once('close', () => clearInterval(timer)).on('error', () => {});
+  });
+  const request = { method: 'GET', url, maxBytes: 1e6, silenceMs: 150 } as const;
+  await expect(httpSend(request)).rejects.toMatchObject({ code: 'timed-out' });
 });

@@ -37,6 +37,11 @@ const SLICE = 256 * 1024;
  */
 const BUFFERED = 8 * 1024 * 1024;
 const SLOWEST = 64_000;
+/**
+ * A body that brings less than this while silence would end it is ended, too: else a byte now and then would hold a
+ * request for ever. The coordinator asks the same of uploads: bytes per second.
+ */
+const MIN_RATE = 1024;
 
 /**
  * @returns the body of a 2xx answer.
@@ -53,18 +58,25 @@ export async function httpSend(options: HttpRequest): Promise<Uint8Array> {
     agent: agentFor(url),
     ...(signal ? { signal } : {}),
   });
-  request.setTimeout(silenceMs, () =>
-    request.destroy(new TributaryError('timed-out', `${url.origin} was silent for ${silenceMs / 1000} s.`)),
-  );
+  request.setTimeout(silenceMs, () => request.destroy(tooSlow(url, `was silent for ${silenceMs / 1000} s`)));
   try {
-    const response = await answerOf(request, body, silenceMs);
+    const response = await answerOf(request, options, silenceMs);
     const { headers } = response;
     options.onHeaders?.(headers);
     const status = response.statusCode ?? 0;
     const good = status >= 200 && status < 300;
     const buffer =
       (good && options.into?.(status, headers)) || createBodyBuffer(good ? options.maxBytes : MAX_PROBLEM);
-    await collect(response, buffer);
+    await collect(
+      response,
+      buffer,
+      (sent) => {
+        const least = Math.ceil((MIN_RATE * silenceMs) / 1000);
+        if (sent < least)
+          response.destroy(tooSlow(url, `sent fewer than ${least} bytes in ${silenceMs / 1000} s`));
+      },
+      silenceMs,
+    );
     const bytes = buffer.bytes();
     if (good) return bytes;
     throw problemOf(status, bytes, `${method} ${url.pathname}`);
@@ -78,12 +90,26 @@ export async function httpSend(options: HttpRequest): Promise<Uint8Array> {
 /** An answer may come before the body is sent whole (a refusal): then the rest is not sent. */
 function answerOf(
   request: ClientRequest,
-  body: Uint8Array | undefined,
+  { url, body }: HttpRequest,
   silenceMs: number,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    request.on('response', resolve);
-    request.on('error', reject);
+    let deadline: NodeJS.Timeout | undefined;
+    let answered = false;
+    const settled = () => {
+      answered = true;
+      clearTimeout(deadline);
+    };
+    request.on('response', resolve).once('response', settled);
+    request.on('error', reject).once('close', settled);
+    /** Headers or interim answers that drip are no silence. */
+    const expectIn = (ms: number) => {
+      clearTimeout(deadline);
+      const end = () => request.destroy(tooSlow(url, `gave no answer within ${ms / 1000} s`));
+      if (!answered) deadline = setTimeout(end, ms).unref();
+    };
+    expectIn(silenceMs);
+    request.once('drain', () => clearTimeout(deadline));
     if (!body) return void request.end();
     let at = 0;
     const send = () => {
@@ -93,17 +119,43 @@ function answerOf(
         if (!request.write(slice)) return void request.once('drain', send);
       }
       const onTheWay = (1000 * Math.min(body.length, BUFFERED)) / SLOWEST;
-      if (!request.destroyed) request.end(() => request.setTimeout(silenceMs + onTheWay));
+      if (!request.destroyed)
+        request.end(() => {
+          request.setTimeout(silenceMs + onTheWay);
+          expectIn(silenceMs + onTheWay);
+        });
     };
     send();
   });
 }
 
-async function collect(response: IncomingMessage, into: BodyBuffer): Promise<void> {
+/** @param look at the bytes that came in each `everyMs` */
+async function collect(
+  response: IncomingMessage,
+  into: BodyBuffer,
+  look: (bytes: number) => void,
+  everyMs: number,
+): Promise<void> {
   const announced = Number(response.headers['content-length'] ?? Number.NaN);
   if (Number.isInteger(announced)) into.expect(announced);
-  for await (const chunk of response as AsyncIterable<Buffer>) into.append(chunk);
+  let bytes = 0;
+  const watch = setInterval(() => {
+    look(bytes);
+    bytes = 0;
+  }, everyMs).unref();
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      into.append(chunk);
+    }
+  } finally {
+    clearInterval(watch);
+  }
   if (!response.complete) throw new TributaryError('unavailable', 'The answer was cut off.');
+}
+
+function tooSlow(url: URL, what: string): TributaryError {
+  return new TributaryError('timed-out', `${url.origin} ${what}.`);
 }
 
 function problemOf(status: number, bytes: Uint8Array, what: string): TributaryError {
