@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { parseYaml } from './yaml.ts';
 
 it.each([
-  ['a directive that would be dropped in silence', '%: clinic', /Unknown directive/],
+  ['a directive that would be dropped in silence', '%: clinic\n---\nname: a', /Unknown directive/],
   ['the same name twice', 'name: a\nname: b', /Map keys must be unique.*line 2/],
   ['an alias, which could expand without end', 'a: &a [x]\nb: [*a, *a]', /alias/i],
   ['an open list', 'columns: [a', /line 1/],
