@@ -2,6 +2,7 @@
  * What comes before a request: how many connections one address and all of them may hold, how long a header may take, and a
  * Problem for bytes that are no HTTP.
  */
+import { readFileSync } from 'node:fs';
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -11,8 +12,9 @@ import { createNotices } from './notices.ts';
 
 /** A whole cohort behind one address, with a session and some requests for each member. */
 const PER_ADDRESS = 1024;
-/** Open files are few on some machines; sockets must not take those of the database. */
 const IN_ALL = 10_000;
+/** Open files are few on some machines: sockets must not take those of the disk, nor one address those of all others. */
+const SHARE = { inAll: 3 / 4, perAddress: 1 / 4 };
 /** Headers are a few hundred bytes. Node looks every 30 s. */
 const HEADERS_MS = 15_000;
 
@@ -21,20 +23,23 @@ interface Log {
 }
 
 export interface ConnectionLimits {
-  readonly perAddress?: number;
+  /** That this process may have open. */
+  readonly files?: number;
   /** Addresses of proxies, behind which are many. */
   readonly isProxy?: ((address: string) => boolean) | undefined;
 }
 
 export function limitConnections(server: Server, log: Log, options: ConnectionLimits = {}): void {
-  const { perAddress = PER_ADDRESS, isProxy = () => false } = options;
+  const { files = openFiles(), isProxy = () => false } = options;
+  const perAddress = Math.min(PER_ADDRESS, Math.floor(files * SHARE.perAddress));
+  const inAll = Math.min(IN_ALL, Math.floor(files * SHARE.inAll));
   const notices = createNotices();
   const open = new Map<string, number>();
   server.headersTimeout = HEADERS_MS;
-  server.maxConnections = IN_ALL;
+  server.maxConnections = inAll;
   endWithConnection(server);
   server.on('drop', () => {
-    if (notices.due('all')) log.warn({ limit: IN_ALL }, 'too many connections: further ones are closed');
+    if (notices.due('all')) log.warn({ limit: inAll }, 'too many connections: further ones are closed');
   });
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
@@ -57,6 +62,16 @@ export function limitConnections(server: Server, log: Log, options: ConnectionLi
       else open.set(from, left);
     });
   });
+}
+
+/** Linux tells (proc(5)); elsewhere they are as many as Node could get. */
+function openFiles(): number {
+  try {
+    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /**

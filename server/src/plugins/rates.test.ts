@@ -23,7 +23,7 @@ beforeEach(async () => {
   fastify.decorateRequest('caller', null);
   installErrors(fastify);
   installRates(fastify, { rate: { perSecond: 10, burst: 20 }, atOnce: 3, bodyMs: 200, now: () => now });
-  limitConnections(fastify.server, { warn: (_, text) => warned.push(text) }, { perAddress: 8 });
+  limitConnections(fastify.server, { warn: (_, text) => warned.push(text) }, { files: 32 });
   const asNode = async (request: FastifyRequest) => {
     const member = request.headers['x-member'];
     if (member === 'nobody') throw new TributaryError('unauthenticated', 'Who?');
@@ -161,6 +161,8 @@ it.each([
 });
 
 it('bounds the connections of one address, and says so once', async () => {
+  // Of 32 files a fourth is for one address, and a fourth for the disk.
+  expect(fastify.server.maxConnections).toBe(24);
   const open = await Promise.all(Array.from({ length: 8 }, () => raw('')));
   for (let i = 0; i < 5; i++) await (await raw('')).answer;
   expect(warned).toHaveLength(1);
