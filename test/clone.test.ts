@@ -56,6 +56,11 @@ it('an old backup of the state folder is refused, until the operator has asked',
   expect((await clinic()).incident?.reason).toContain('an old backup');
   await expect.poll(clinic).toMatchObject({ connected: false });
 
+  // A service manager starts it again and again, until it has more starts than what it is behind.
+  for (let i = 0; i < 2; i++) {
+    const restarted = await start(backup);
+    await expect.poll(() => ending(restarted)?.code).toBe('identity-cloned');
+  }
   const { body } = await coordinator.call('POST', '/v1/partners/clinic-a/resume');
   expect(body).toMatchObject({ incident: null });
   const again = await start(backup);

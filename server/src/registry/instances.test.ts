@@ -53,6 +53,23 @@ describe('one process after the other', () => {
     await instances.report(KEY, process('a', 9));
   });
 
+  it('does not get in by being started again and again', async () => {
+    await instances.report(KEY, process('a', 3));
+    for (const [name, starts] of [
+      ['b', 3],
+      ['c', 4],
+      ['d', 1_000_000_000],
+    ] as const) {
+      const refused = await instances.report(KEY, process(name, starts)).catch((thrown) => thrown);
+      expect(refused).toMatchObject({ code: 'identity-cloned' });
+      expect(Buffer.byteLength(refused.message)).toBeLessThanOrEqual(123);
+    }
+    await instances.report(KEY, process('a', 3));
+    // What `resume` does.
+    await store.notePartner(KEY, { instance: null, incident: null });
+    await instances.report(KEY, process('d', 5));
+  });
+
   it('also after the coordinator started again', async () => {
     await instances.report(KEY, process('a', 9));
     instances = createInstances(store, pino({ level: 'silent' }));

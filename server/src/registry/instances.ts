@@ -20,6 +20,9 @@ export interface Instances {
   ended(session: SessionOf, outlived: boolean): Promise<void>;
 }
 
+/** More starts than a node can have: from an incident on, only the process that was there before goes on. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
 /** The current session of a member, its process, and a process that was alive when it was replaced. */
 interface Use {
   readonly session: string;
@@ -56,8 +59,14 @@ export function createInstances(store: Store, log: Logger, now: () => number = D
     async report(member, instance) {
       const known = (await store.partnerByKey(member))?.instance;
       if (known && known.id !== instance.id && instance.starts <= known.starts) {
-        const reason = `A node that was started ${instance.starts} times came after one that was started ${known.starts} times: a copy or an old backup of the state folder is running.`;
+        // Short: it is the reason that a WebSocket is closed with.
+        const reason =
+          known.starts === NEVER
+            ? 'A copy or an old backup of the state folder ran before, and no operator has said `resume` since.'
+            : `Start ${instance.starts} of a node came after start ${known.starts}: a copy or an old backup of its state folder.`;
         await incident(member, reason);
+        // Whoever restarts a copy often enough would get past what it is behind.
+        await store.notePartner(member, { instance: { ...known, starts: NEVER } });
         throw new TributaryError('identity-cloned', reason);
       }
       if (known?.id !== instance.id) {
