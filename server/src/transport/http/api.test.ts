@@ -93,6 +93,7 @@ describe('the API', () => {
     expect((await call('POST', '/v1/runs/r1/resume')).json().status).toBe('running');
     expect((await call('POST', '/v1/runs/r1/cancel')).json().status).toBe('cancelled');
     expect((await call('GET', '/v1/models?run=r1')).json()).toEqual([]);
+    expect((await call('GET', '/v1/models?run=r1&run=r2')).json().code).toBe('malformed');
     expect(fixture.logged()).toContain('"audit":"run.cancelled"');
   });
 
