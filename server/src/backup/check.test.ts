@@ -176,6 +176,13 @@ it('a backup with a damaged model is not made, and leaves nothing behind', async
   expect(() => readFileSync(join(home, 'out', 'never'))).toThrow('ENOENT');
 });
 
+it('a backup does not go into the data folder that it is of', async () => {
+  await expect(writeBackup(sound, join(sound, 'backups', 'monday'))).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('lies in the data folder'),
+  });
+});
+
 it('a restored backup goes on in a higher epoch each time, and its open attempt is void with its reason', async () => {
   const out = join(home, 'backup');
   expect(await writeBackup(sound, out)).toMatchObject({ live: false, models: 3, epoch: 1 });

@@ -5,7 +5,7 @@
  * are copied as they are: the key is no part of it.
  */
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { SOFTWARE_VERSION, TributaryError } from '@tributary/protocol';
 import { crashPoint } from '@tributary/protocol/node';
 import { encryptionOf, isEncrypted, MARKER_FILE } from '../at-rest/marker.ts';
@@ -41,6 +41,11 @@ export interface BackupReport {
  */
 export async function writeBackup(folder: string, out: string, keyFile?: string): Promise<BackupReport> {
   await requireEmpty(out, 'Name a folder that is not there yet: each backup is one of its own.');
+  const way = relative(folder, out);
+  if (!way.startsWith('..') && !isAbsolute(way))
+    throw new TributaryError('conflict', `${out} lies in the data folder ${folder}.`, {
+      remedy: 'Name a folder on another disk: who loses the data folder must not lose the backup with it.',
+    });
   const report = await makeWhole(out, async (part) => {
     const files: BackupFile[] = [];
     const encryption = await encryptionOf(folder, keyFile);

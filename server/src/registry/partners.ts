@@ -149,7 +149,7 @@ export function createPartners(deps: PartnersDeps): Partners {
       const changed = await store.setPartnerStatus(name, status);
       crashPoint(`coordinator.partner-${status === 'active' ? 'resumed' : 'suspended'}.committed`);
       const partner = (await list()).find((entry) => entry.name === name);
-      if (!partner) throw new TributaryError('not-found', `There is no partner named ${name}.`);
+      if (!partner) throw nobody(name);
       if (!changed)
         throw new TributaryError('conflict', `Partner ${name} has not enrolled yet.`, {
           remedy: 'To void the invite, invite the same name again and keep that invite to yourself.',
@@ -160,7 +160,7 @@ export function createPartners(deps: PartnersDeps): Partners {
     },
     async remove(name) {
       const removed = await store.removePartner(name);
-      if (!removed) throw new TributaryError('not-found', `There is no partner named ${name}.`);
+      if (!removed) throw nobody(name);
       crashPoint('coordinator.partner-removed.committed');
       if (removed.key !== null) await revoke(removed.key, 'removed');
     },
@@ -203,4 +203,10 @@ export function createPartners(deps: PartnersDeps): Partners {
 
 function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
+}
+
+function nobody(name: string): TributaryError {
+  return new TributaryError('not-found', `There is no partner named ${name}.`, {
+    remedy: 'Check the name: `tributary partners list`.',
+  });
 }

@@ -36,7 +36,9 @@ export function createTokens(store: Store, now: () => number = Date.now): Tokens
           remedy: 'Make another admin token first, or nobody can make any.',
         });
       if (!token || !(await store.removeToken(name)))
-        throw new TributaryError('not-found', `There is no token named ${name}.`);
+        throw new TributaryError('not-found', `There is no token named ${name}.`, {
+          remedy: 'Check the name: `tributary tokens list`.',
+        });
       crashPoint('coordinator.token-revoked.committed');
     },
     find: async (token) => (TOKEN.test(token) ? store.tokenByHash(hashToken(token)) : undefined),
