@@ -29,7 +29,13 @@ describe('a setting that a layer does not know', () => {
   });
 
   it('passes where Keras writes it and it is off; so do all that the layer reads', async () => {
-    const settings = { quantization_config: null, groups: 1, kernelConstraint: null, input_dim: 784 };
+    const settings = {
+      quantization_config: null,
+      groups: 1,
+      threshold: 0,
+      kernelConstraint: null,
+      input_dim: 784,
+    };
     await expect(prepareTopology(withSettings(settings), 1)).resolves.toBeTruthy();
   });
 });

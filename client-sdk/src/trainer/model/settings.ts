@@ -37,7 +37,13 @@ export function checkSettings(given: Topology, written: Topology): void {
 
 /** What Keras has and tfjs has not, as Keras writes it where it is not used. */
 function isOff(key: string, value: unknown): boolean {
-  return value === null || value === false || (key === 'groups' && value === 1) || key === 'implementation';
+  return (
+    value === null ||
+    value === false ||
+    value === 0 ||
+    (key === 'groups' && value === 1) ||
+    key === 'implementation'
+  );
 }
 
 /** tfjs reads snake_case and camelCase alike. */
