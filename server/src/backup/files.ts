@@ -1,7 +1,7 @@
 /** Copies whose hash is known, and folders that appear whole or not at all. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { type AtRest, openChunks } from '../at-rest/reader.ts';
@@ -46,6 +46,16 @@ export async function copyPrivate(
     throw asFileError(cause, `Copying ${from} failed`);
   }
   return { bytes, sha256: hash.digest('hex') };
+}
+
+/**
+ * What is wrong with it before it is read: a pipe or a device in the place of a file has no end. Null, too, for what is
+ * missing, which whoever reads it is told.
+ */
+export async function misfit(path: string, bytes: number): Promise<string | null> {
+  const found = await stat(path).catch(() => null);
+  if (!found || (found.isFile() && found.size === bytes)) return null;
+  return found.isFile() ? `${found.size} bytes; the manifest says ${bytes}` : 'no regular file';
 }
 
 /** @throws conflict unless the folder is missing or empty */

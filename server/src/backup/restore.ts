@@ -12,7 +12,7 @@ import { asFileError } from '../storage/files.ts';
 import type { RunRow } from '../storage/ports.ts';
 import { DATABASE_FILE, IDENTITY_FILE } from '../storage/sqlite/open.ts';
 import { openSqliteStore, type SqliteStore } from '../storage/sqlite/store.ts';
-import { copyPrivate, leftoversOf, makeWhole, requireEmpty } from './files.ts';
+import { copyPrivate, leftoversOf, makeWhole, misfit, requireEmpty } from './files.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 
 export interface RestoreReport {
@@ -116,21 +116,23 @@ async function restoreFile(
   keys: Keys,
 ): Promise<void> {
   const source = join(from, file.path);
+  const damaged = (how: string) =>
+    new TributaryError('hash-mismatch', `${source} is not what was backed up${how}.`, {
+      remedy: 'The backup is damaged: take another one, or another copy of this file.',
+    });
+  const wrong = await misfit(source, file.bytes);
+  if (wrong) throw damaged(`: ${wrong}`);
   const isModel = dirname(file.path) === 'blobs';
   if (isModel && keys.change) {
     const { sha256 } = await copyPrivate(source, join(part, file.path), keys);
     if (sha256 === basename(file.path)) return;
-    throw new TributaryError('hash-mismatch', `${source} is not what was backed up.`, {
-      remedy: 'The backup is damaged: take another one, or another copy of this file.',
-    });
+    throw damaged('');
   }
   if (file.path === MARKER_FILE && keys.change) return;
   const copied = await copyPrivate(source, join(part, file.path));
   if (copied.sha256 === file.sha256 && copied.bytes === file.bytes) return;
-  throw new TributaryError(
-    'hash-mismatch',
-    `${source} is not what was backed up: ${copied.bytes} bytes, SHA-256 ${copied.sha256}; the manifest says ${file.bytes}, ${file.sha256}.`,
-    { remedy: 'The backup is damaged: take another one, or another copy of this file.' },
+  throw damaged(
+    `: ${copied.bytes} bytes, SHA-256 ${copied.sha256}; the manifest says ${file.bytes}, ${file.sha256}`,
   );
 }
 
