@@ -87,3 +87,13 @@ test('one name with two keys is accepted under neither', async () => {
   for (const whom of ['bob', '--all']) expect((await run('accept', whom)).code).not.toBe(EXIT.ok);
   expect(await pinned()).toEqual([]);
 });
+
+test('--all leaves a key that changed to a call by telephone, and does not say that it is accepted', async () => {
+  await run('list');
+  await run('accept', '--all');
+  says = [partner('bob', mallory)];
+  await run('list');
+  for (const words of [['--all'], ['--all', '--replace']])
+    expect((await run('accept', ...words)).out).toMatch(/^Nobody new\. Not accepted are new keys of bob: /);
+  expect(await pinned()).toEqual([bob]);
+});

@@ -83,11 +83,7 @@ const accept = command({
     );
     for (const { name, key } of chosen) await acceptMember(folder, name, { key, replace: args.replace });
     const accepted = chosen.map((member) => ({ ...member, status: 'accepted' as const }));
-    printResult(
-      context,
-      accepted,
-      accepted.length > 0 ? memberTable(context, accepted) : 'Nobody new: all partners are accepted.',
-    );
+    printResult(context, accepted, accepted.length > 0 ? memberTable(context, accepted) : nobodyNew(members));
     if (accepted.length > 0)
       note(
         context,
@@ -135,6 +131,14 @@ const STATUS_WORDS: Readonly<Record<ListedMember['status'], string>> = {
 
 function newPartners(members: readonly ListedMember[]): ListedMember[] {
   return members.filter(({ role, status }) => role === 'partner' && status === 'stranger');
+}
+
+/** `--all` leaves changed keys out: each of them is a call by telephone of its own. */
+function nobodyNew(members: readonly ListedMember[]): string {
+  const changed = members.filter(({ status }) => status === 'rotated' || status === 'changed');
+  if (changed.length === 0) return 'Nobody new: all partners are accepted.';
+  const names = changed.map(({ name }) => name);
+  return `Nobody new. Not accepted are new keys of ${names.join(', ')}: \`tributary node members list\`, ask by telephone, then accept them by name.`;
 }
 
 function find(members: readonly ListedMember[], name: string): ListedMember {
