@@ -95,7 +95,7 @@ export function rotatedJson({ time: since, ...move }: Move, by: AcceptedBy, time
 }
 
 /** Commands that core parts name do not know which node.yaml the owner has typed. */
-export function withConfig(text: string, config: string): string {
+function withConfig(text: string, config: string): string {
   if (config === 'node.yaml') return text;
   return text.replace(/`(tributary node trust [0-9a-f-]+)`/g, `\`$1 --config ${config}\``);
 }
