@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { LIMITS } from '@tributary/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryStore } from '../../storage/memory.ts';
@@ -25,6 +27,27 @@ describe('blobs', () => {
     authorization = `Bearer ${await fixture.token('operator')}`;
   });
   afterEach(() => fixture.close());
+
+  it('gives one caller four models at a time, as often as it likes, however slowly it reads', async () => {
+    const hashes: string[] = [];
+    // Longer than what the kernel takes of a connection that nobody reads.
+    for (let i = 0; i < 5; i++) hashes.push(await fixture.blobs.put(Buffer.alloc(16_000_000, i)));
+    const at = (hash: string) => `/v1/blobs/${hash}`;
+    await fixture.fastify.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = fixture.fastify.server.address() as AddressInfo;
+    const unread = hashes.slice(0, 4).map((hash) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(`GET ${at(hash)} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`);
+      return socket;
+    });
+    await Promise.all(unread.map((socket) => once(socket, 'readable')));
+    expect((await get({}, at(hashes[4]!))).json().code).toBe('rate-limited');
+    expect((await get({}, at(hashes[0]!))).statusCode).toBe(200);
+    const other = { authorization: `Bearer ${await fixture.token('researcher')}` };
+    expect((await get(other, at(hashes[4]!))).statusCode).toBe(200);
+    for (const socket of unread) socket.destroy();
+    await expect.poll(async () => (await get({}, at(hashes[4]!))).statusCode).toBe(200);
+  });
 
   it('takes a model, twice, and gives it back byte for byte', async () => {
     expect((await put(URL, MODEL)).statusCode).toBe(201);

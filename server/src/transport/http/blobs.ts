@@ -3,6 +3,7 @@ import { Hash, LIMITS, TributaryError, validate } from '@tributary/protocol';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { personOf } from '../../plugins/auth.ts';
 import { octetStream } from './bodies.ts';
+import { createDownloads } from './downloads.ts';
 import type { BlobsDeps } from './ports.ts';
 import { matchesEtag, parseRange } from './ranges.ts';
 
@@ -10,6 +11,7 @@ type ByHash = { Params: { sha256: string } };
 
 export function blobRoutes(fastify: FastifyInstance, deps: BlobsDeps): void {
   const { auth, blobs, modelCache } = deps;
+  const downloads = createDownloads();
 
   const upload = { onRequest: auth.person('operator'), bodyLimit: LIMITS.blob };
   fastify.put<ByHash>('/v1/blobs/:sha256', upload, async (request, reply) => {
@@ -24,6 +26,7 @@ export function blobRoutes(fastify: FastifyInstance, deps: BlobsDeps): void {
   fastify.get<ByHash>('/v1/blobs/:sha256', download, async (request, reply) => {
     const sha256 = validate(Hash, request.params.sha256, 'hash');
     const etag = `"${sha256}"`;
+    reply.raw.once('close', downloads.begin(request.caller, sha256));
     const whole = await modelCache.get(sha256);
     reply.headers({
       etag,
