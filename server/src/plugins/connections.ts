@@ -97,6 +97,8 @@ function endWithConnection(server: Server): void {
 /** Fastify's `clientErrorHandler`: what is refused before there is a request. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  // Before its TLS handshake is over a socket sends nothing: it would wait with the answer for ever.
+  if (/^ERR_(TLS|SSL)_/.test(error.code ?? '')) return void socket.destroy();
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
     refuseRaw(
       socket,
