@@ -34,7 +34,7 @@ function tell(event: SessionEvent, config: string): string | undefined {
     case 'members':
       return undefined;
     case 'disconnected':
-      return `disconnected (${event.code}): ${withConfig(event.message, config)}${event.final ? '' : ' Trying again.'}`;
+      return disconnectedWords(event, config);
     case 'proposal':
       return `run ${event.run} proposed: plan ${event.planHash.slice(0, 16)} "${event.plan.name}", ${verdictWords(event, option)}`;
     case 'consent':
@@ -92,6 +92,17 @@ export function rotatedWords({ name, old, key, time }: Move, by: AcceptedBy, con
 
 export function rotatedJson({ time: since, ...move }: Move, by: AcceptedBy, time: number): string {
   return JSON.stringify({ time, event: 'rotated', ...move, since, followed: by === 'policy', accepted: by });
+}
+
+/** The remedy of what ends a node is the last line that it prints; messages may hold theirs already. */
+function disconnectedWords(
+  { code, message, remedy, final }: Extract<SessionEvent, { type: 'disconnected' }>,
+  config: string,
+): string {
+  const what = `disconnected (${code}): ${withConfig(message, config)}`;
+  if (final) return what;
+  const advice = message.includes('`tributary ') || remedy === '' ? [] : [withConfig(remedy, config)];
+  return [what, ...advice, 'Trying again.'].join(' ');
 }
 
 /** Commands that core parts name do not know which node.yaml the owner has typed. */

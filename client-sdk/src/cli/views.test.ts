@@ -139,10 +139,32 @@ describe('suggestions', () => {
   });
 });
 
+describe('a connection that is lost, in the log of a node', () => {
+  const event = { type: 'disconnected', code: 'unavailable', message: 'It expired.' } as const;
+
+  it('comes with its remedy, or without where it was told before', () => {
+    const told = nodeEventWords({ ...event, remedy: 'Renew it.', final: false }, 'node.yaml');
+    expect(told).toBe('disconnected (unavailable): It expired. Renew it. Trying again.');
+    const again = nodeEventWords({ ...event, remedy: '', final: false }, 'node.yaml');
+    expect(again).toBe('disconnected (unavailable): It expired. Trying again.');
+  });
+
+  it('ends with a remedy of its own where the node does not come back', () => {
+    const last = nodeEventWords({ ...event, remedy: 'Renew it.', final: true }, 'node.yaml');
+    expect(last).toBe('disconnected (unavailable): It expired.');
+  });
+});
+
 describe('a new key of the coordinator, in the log of a node', () => {
   it('names the command that accepts it, whole and with the node.yaml that it is about', () => {
     const message = 'Ask by telephone, then: `tributary node trust 0f3c-11d2`.';
-    const event = { type: 'disconnected', code: 'wrong-coordinator', message, final: false } as const;
+    const event = {
+      type: 'disconnected',
+      code: 'wrong-coordinator',
+      message,
+      remedy: 'Ask.',
+      final: false,
+    } as const;
     expect(nodeEventWords(event, 'node.yaml')).toContain('`tributary node trust 0f3c-11d2`. Trying again.');
     expect(nodeEventWords(event, 'a/node.yaml')).toContain('trust 0f3c-11d2 --config a/node.yaml`. Trying');
   });

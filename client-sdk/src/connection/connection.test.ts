@@ -33,7 +33,7 @@ afterEach(async () => {
 
 interface Seen {
   readonly messages: ServerMessage[];
-  readonly downs: { code: string; message: string; final: boolean }[];
+  readonly downs: { code: string; message: string; remedy: string; final: boolean }[];
 }
 
 function open(
@@ -47,7 +47,9 @@ function open(
     identity,
     coordinator: options.coordinator ?? server.identity.id,
     message: (message) => seen.messages.push(message),
-    down: ({ code, message }: TributaryError, final) => seen.downs.push({ code, message, final }),
+    down: ({ code, message, remedy }: TributaryError, final) => {
+      seen.downs.push({ code, message, remedy, final });
+    },
     backoff: { minMs: 5, maxMs: 20 },
     ...{ silenceMs: options.silenceMs ?? 10_000, handshakeMs: options.handshakeMs ?? 2000 },
   });
@@ -266,6 +268,7 @@ describe('coming back', () => {
     await expect.poll(() => seen.downs.length, { timeout: 3000 }).toBeGreaterThan(2);
     expect(seen.downs.every(({ code, final }) => code === 'forbidden' && !final)).toBe(true);
     expect(seen.downs[0]!.message).toBe('partner-1 is suspended.');
+    expect(seen.downs[0]!.remedy).toContain('`tributary partners resume NAME`');
   });
 
   test('a close reason that lies about its code is only a broken connection', async () => {

@@ -199,11 +199,21 @@ function socketProblem(error: NodeJS.ErrnoException, url: URL): TributaryError {
   return networkProblem(url, error);
 }
 
+/** What the owner of a node can do, where the table speaks to people with tokens. */
+const REMEDIES: Partial<Readonly<Record<ErrorCode, string>>> = {
+  unauthenticated:
+    'The operator may have removed this node: ask, and for a new invite; `tributary node init INVITE --dir FOLDER` then takes up the folder that is there.',
+  forbidden: 'Ask the operator by telephone: `tributary partners resume NAME` lets this node in again.',
+};
+
 /** A close reason is `code: text`. It is not authenticated: a hint for people, and for how soon to come back. */
 function closeProblem(status: number, reason: string): TributaryError {
   const [name = '', ...text] = reason.split(': ');
   const known = Object.hasOwn(ERRORS, name) && ERRORS[name as ErrorCode].close === status;
-  if (known)
-    return new TributaryError(name as ErrorCode, text.join(': ') || 'The coordinator closed the session.');
+  if (known) {
+    const remedy = REMEDIES[name as ErrorCode];
+    const message = text.join(': ') || 'The coordinator closed the session.';
+    return new TributaryError(name as ErrorCode, message, remedy ? { remedy } : {});
+  }
   return new TributaryError('unavailable', `The session was closed (${status}).`);
 }

@@ -118,6 +118,7 @@ export type SessionEvent =
       readonly type: 'disconnected';
       readonly code: ErrorCode;
       readonly message: string;
+      readonly remedy: string;
       readonly final: boolean;
     }
   /** A plan was proposed; `verdict` is what this node's policy says of it. */

@@ -29,8 +29,8 @@ function take(state: SessionState, input: SessionInput, now: number, context: Se
     case 'greeted':
       return greeted(state, input.epoch);
     case 'disconnected': {
-      const { code, message } = input.error;
-      return { state, effects: [emit({ type: 'disconnected', code, message, final: input.final })] };
+      const { code, message, remedy } = input.error;
+      return { state, effects: [emit({ type: 'disconnected', code, message, remedy, final: input.final })] };
     }
     case 'approvals':
       return reconsider({ ...state, approvals: input.approvals }, 'approvals', now, context);

@@ -70,8 +70,8 @@ export const start = command({
         view.rotated({ name: 'coordinator', old: former[0] ?? '', key, time }, by),
       prepare: (client) => {
         listen(client, view.event);
-        client.on('disconnected', ({ code, message, final }) => {
-          if (final) finals.push(new TributaryError(code, message));
+        client.on('disconnected', ({ code, message, remedy, final }) => {
+          if (final) finals.push(new TributaryError(code, message, { remedy }));
           if (final) wake();
         });
       },
@@ -161,6 +161,15 @@ function createView(context: Context, config: string): View {
   const { io, json } = context;
   const screen = createScreen(io);
   let twentieths = -1;
+  let advised = '';
+  /** The same remedy once, however often the node tries again. */
+  const advising = (event: SessionEvent): SessionEvent => {
+    if (event.type === 'connected') advised = '';
+    if (event.type !== 'disconnected') return event;
+    const known = event.remedy === advised;
+    advised = event.remedy;
+    return known ? { ...event, remedy: '' } : event;
+  };
   /** Progress comes with every batch; a line for each would drown the rest. */
   const isNews = (done: number) => {
     const next = Math.floor(20 * done);
@@ -190,7 +199,7 @@ function createView(context: Context, config: string): View {
       if (event.type === 'progress')
         return screen.draw([`  training  ${bar(event.done)}  ${Math.round(100 * event.done)} %`]);
       screen.draw([]);
-      const words = nodeEventWords(event, config);
+      const words = nodeEventWords(advising(event), config);
       if (words !== undefined) io.out(`${clock(Date.now())}  ${words}\n`);
     },
     rotated(move, by) {
