@@ -61,7 +61,7 @@ export function createOperator(house: House, oracle: Oracle): Operator {
 
   /** Who sent a vector sends no other on the same weights: without a quorum of others this round cannot be closed. */
   function hopeless({ current }: RunDetail): boolean {
-    return / sit out /.test(current?.phase ?? '');
+    return / sit out\b/.test(current?.phase ?? '');
   }
 
   async function follow(id: string): Promise<void> {
