@@ -1,9 +1,9 @@
 /** What a command is. citty reads the words; the checks that it leaves out are here. */
 import { TributaryError } from '@tributary/protocol';
 import { type ArgDef, type ArgsDef, parseArgs } from 'citty';
+import { nearest } from '../nearest.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { nearest } from './suggest.ts';
 
 /** The command line is wrong. */
 export class UsageError extends TributaryError {

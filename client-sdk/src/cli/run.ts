@@ -1,5 +1,6 @@
 /** From words to a command: finds it, helps, runs it, and turns what it throws into a message and an exit code. */
 import { SOFTWARE_VERSION } from '@tributary/protocol';
+import { nearest } from '../nearest.ts';
 import { type Command, type Group, seeHelp, UsageError } from './command.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -7,7 +8,6 @@ import { renderHelp } from './help.ts';
 import type { Io } from './io.ts';
 import { printError, printResult } from './output.ts';
 import { root } from './root.ts';
-import { nearest } from './suggest.ts';
 
 /** @param argv without the program's own name */
 export async function runCli(argv: readonly string[], io: Io): Promise<ExitCode> {

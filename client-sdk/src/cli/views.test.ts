@@ -1,10 +1,10 @@
 import type { RoundRecord, RunDetail, RunEvent } from '@tributary/protocol';
 import { describe, expect, it } from 'vitest';
+import { nearest } from '../nearest.ts';
 import { bar, createScreen } from './bars.ts';
 import { viewOf } from './live-view.ts';
 import { nodeEventWords, rotatedJson, rotatedWords } from './node-words.ts';
 import { eventWords, roundRow } from './run-words.ts';
-import { nearest } from './suggest.ts';
 import { createTestIo } from './test-io.ts';
 
 const record: RoundRecord = {

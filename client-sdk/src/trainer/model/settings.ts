@@ -1,6 +1,6 @@
 /** A setting that a layer does not know is left out by tfjs without a word: then another model is trained than was meant. */
 import { TributaryError } from '@tributary/protocol';
-import { nearest } from '../../cli/suggest.ts';
+import { nearest } from '../../nearest.ts';
 import { layersIn, type Topology } from './topology-tree.ts';
 
 /** What layers read and do not write again, or write under another name. */
