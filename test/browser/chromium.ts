@@ -33,6 +33,8 @@ export async function startBrowser(url: string): Promise<Browser> {
     stdio: ['ignore', 'ignore', 'pipe'],
     // What it leaves behind when it is killed.
     env: { ...process.env, TMPDIR: profile },
+    // A process group of its own: renderers outlive the browser, and write into the profile.
+    detached: true,
   });
   let words = '';
   child.stderr!.setEncoding('utf8').on('data', (text) => {
@@ -48,16 +50,17 @@ export async function startBrowser(url: string): Promise<Browser> {
     words: () => words,
     async stop() {
       await ended(child);
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+      rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }
 
 async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  const { pid } = child;
+  if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   await new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
-    child.kill('SIGKILL');
+    process.kill(-pid, 'SIGKILL');
   });
 }
 
