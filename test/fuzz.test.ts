@@ -4,6 +4,7 @@ import { readCorpus } from './fuzz/corpus.ts';
 import { fuzz } from './fuzz/fuzz.ts';
 import { TARGETS } from './fuzz/options.ts';
 import { cuts, smaller } from './fuzz/smaller.ts';
+import { written } from './fuzz/target.ts';
 
 it('holds against the corpus and some hundred inputs, with honest clients at work', async () => {
   const report = await fuzz(
@@ -23,6 +24,13 @@ it('keeps inputs of targets that exist, each with its reason', () => {
     expect(why).not.toBe('');
   }
 });
+
+it.each(['$deep', '"$deep', '\\"$deep', { $deep: 1 }, { a: ['$deep', '"$deep"'] }])(
+  'writes lists within lists so that they stay JSON: %j',
+  (value) => {
+    expect(() => JSON.parse(written(value))).not.toThrow();
+  },
+);
 
 it('makes an input smaller as long as it shows the fault', async () => {
   const input = [

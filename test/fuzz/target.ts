@@ -51,6 +51,8 @@ export function written(value: Json, facts: Readonly<Record<string, string>> = {
 
 export function filled(text: string, facts: Readonly<Record<string, string>> = {}, levels = 15_000): string {
   const nested = () => '['.repeat(levels) + ']'.repeat(levels);
-  // Where a value may stand: a name in its place would be no JSON.
-  return text.replace(/"\$deep"(?!\s*:)/g, nested).replace(/\$(\w+)/g, (whole, name) => facts[name] ?? whole);
+  // Where a value may stand: as a name, or behind a quote within a text, it would be no JSON.
+  return text
+    .replace(/(?<!\\)"\$deep"(?!\s*:)/g, nested)
+    .replace(/\$(\w+)/g, (whole, name) => facts[name] ?? whole);
 }
