@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { benchPlan, startFleet } from '../support/fleet.ts';
 import { residentNow } from '../support/processes.ts';
 import type { SoakOptions } from './options.ts';
-import { slope } from './slope.ts';
+import { lows, slope } from './slope.ts';
 
 /** Rounds between two measurements. */
 const EVERY = 20;
@@ -82,7 +82,11 @@ function measure(pid: number, round: number): Sample {
 function growthOf(who: Growth['who'], samples: readonly Sample[], goal: number): Growth {
   const rounds = samples.map(({ round }) => round / 1000);
   const perThousand = (of: (sample: Sample) => number) => slope(rounds, samples.map(of));
-  const mb = perThousand(({ rss }) => rss);
+  const low = lows(
+    rounds,
+    samples.map(({ rss }) => rss),
+  );
+  const mb = slope(low.xs, low.ys);
   const live = samples[0]!.live === null ? null : perThousand((sample) => sample.live!);
   const files = perThousand((sample) => sample.files);
   const held = mb < goal && (live ?? 0) * Math.min(1, rounds.at(-1)! - rounds[0]!) < LIVE_GOAL && files < 1;

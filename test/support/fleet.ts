@@ -77,7 +77,9 @@ export const trivial: Trainer = {
   engine: 'none',
   speed: 'medium',
   async train({ weights }) {
-    const values = weights.values.map((value) => value + 1e-3);
+    // Not map(): it costs as much as the rest of a client's round.
+    const values = new Float32Array(weights.values.length);
+    for (let i = 0; i < values.length; i++) values[i] = weights.values[i]! + 1e-3;
     return { values, samples: 100, loss: 1, holdout: { count: 0, loss: 0, metrics: {} } };
   },
   evaluate: async () => ({ count: 1, loss: 0, metrics: {} }),
