@@ -11,5 +11,5 @@ export {
   physicalIndex,
   writeSentinels,
 } from './layout.ts';
-export { clipToNorm, dequantise, type Grid, gridOf, quantise } from './quantise.ts';
+export { clipToNorm, dequantise, type Grid, gridOf, quantise, sumOfSquares } from './quantise.ts';
 export { decodeScalarSum, encodeScalar } from './scalars.ts';

@@ -94,8 +94,11 @@ export function dequantise(
 /** 1.5 x 2^52: near it float64 has no fraction left, so adding and subtracting it rounds to even; 4x faster than Math.round. */
 const ROUND = 6_755_399_441_055_744;
 
-/** Four sums that do not wait for each other: twice as fast. Float32 squares cannot overflow float64. */
-function sumOfSquares(values: Float32Array): number {
+/**
+ * In float64, finite exactly when every value is: float32 squares cannot overflow float64. Four sums that do not wait for
+ * each other are twice as fast as one, three times as fast as `for (const value of values)`.
+ */
+export function sumOfSquares(values: Float32Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   const bulk = values.length - (values.length % 4);
   for (let i = 0; i < bulk; i += 4) {

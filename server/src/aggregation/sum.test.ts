@@ -162,6 +162,18 @@ describe('from masked updates to the new model', () => {
     expect(finishSum(job, folds.take('a', layout.length, job.survivors)).scalars[0]).toBeGreaterThan(2800);
   });
 
+  it('a new model with a value beyond float32 is not published', () => {
+    const { job, mean } = masked(3, 0);
+    const path = join(folder, 'huge.safetensors');
+    const values = base.map((value, i) => (i % 1000 === 999 ? Math.sign(mean[i]!) * 3.402e38 : value));
+    const tensor = { name: 'dense/kernel', shape: [PARAMETERS], offset: 0, length: PARAMETERS };
+    writeFileSync(path, encodeSafetensors({ tensors: [tensor], values }));
+    expect(sumOf({ ...job, basePath: path }).scalars[0]).toBe(700 + 731 + 762);
+    expect(() => sumOf({ ...job, basePath: path, coordinateBound: 3e38 })).toThrow(
+      expect.objectContaining({ code: 'not-finite' }),
+    );
+  });
+
   it('an update that was cut short on disk is a typed error', () => {
     const path = join(folder, 'short');
     writeFileSync(path, Buffer.alloc(4 * layout.length - 4));

@@ -9,6 +9,7 @@ import {
   dequantise,
   gridOf,
   layoutOf,
+  sumOfSquares,
 } from '@tributary/protocol/ring';
 import { survivorMaskTerms } from '@tributary/protocol/secagg';
 import { createStrategy } from '../strategies/index.ts';
@@ -56,19 +57,21 @@ function moveWeights(
   const strategy = createStrategy(job.strategy);
   const old = new Float32Array(BLOCK);
   let squares = 0;
-  let check = 0;
   for (let at = 0; at < values.length; at += BLOCK) {
     const mean = values.subarray(at, at + BLOCK);
     const weights = old.subarray(0, mean.length);
     readBlock(weights, at);
-    for (const delta of mean) squares += delta * delta;
+    squares += sumOfSquares(mean);
     strategy.apply(weights, mean);
     mean.set(weights);
-    for (const value of weights) check += value * 0; // NaN as soon as one value is not finite
+    if (!Number.isFinite(sumOfSquares(weights))) throw notFinite();
   }
-  if (check !== 0 || !Number.isFinite(squares))
-    throw new TributaryError('not-finite', 'The new model is not finite.');
+  if (!Number.isFinite(squares)) throw notFinite();
   return Math.sqrt(squares);
+}
+
+function notFinite(): TributaryError {
+  return new TributaryError('not-finite', 'The new model is not finite.');
 }
 
 /** The new file starts as a copy of the base's header: same tensors, same names, other values. */
