@@ -229,6 +229,17 @@ describe('spool folder', () => {
     expect(await again.list()).toEqual([attempt]);
     expect(readFileSync(again.path(attempt, member)).equals(bytes)).toBe(true);
   });
+
+  it('leaves alone what somebody else has put beside them', async () => {
+    writeFileSync(join(folder, 'spool', '.DS_Store'), 'x');
+    mkdirSync(join(folder, 'spool', 'lost+found'), { mode: 0 });
+    writeFileSync(join(folder, 'spool', 'f'.repeat(64)), 'x');
+    const bytes = randomBytes(40);
+    await spool.receive(hashText('a'), key(), Readable.from([bytes]), { sha256: sha(bytes), bytes: 40 });
+    const again = await openSpoolFolder(join(folder, 'spool'));
+    expect(await again.list()).toEqual([hashText('a')]);
+    expect(readdirSync(join(folder, 'spool'))).toContain('.DS_Store');
+  });
 });
 
 describe('blob cache', () => {

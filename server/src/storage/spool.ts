@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
 import { type AtRest, hashOf } from '../at-rest/reader.ts';
 import { requireSameHash } from './blobs.ts';
-import { asFileError, makeFolder, publish, requireHash, requireKey, syncFolder } from './files.ts';
+import { asFileError, HASH, makeFolder, publish, requireHash, requireKey, syncFolder } from './files.ts';
 import { findPartial, type Partial, partialPath, receivePartial } from './partials.ts';
 import type { ResumableSpool } from './ports.ts';
 
@@ -36,7 +36,7 @@ export async function openSpoolFolder(folder: string, key: AtRest = null): Promi
   const complete = new Map<string, string>();
   try {
     await makeFolder(folder);
-    for (const attempt of await readdir(folder))
+    for (const attempt of await attemptsIn(folder))
       for (const name of await readdir(join(folder, attempt))) {
         const found = await findPartial(join(folder, attempt), name, key);
         if (found) uploads.set(found.path, { partial: found.partial, busy: null });
@@ -137,11 +137,20 @@ export async function openSpoolFolder(folder: string, key: AtRest = null): Promi
     },
     async list() {
       const found: string[] = [];
-      for (const attempt of (await readdir(folder)).sort())
+      for (const attempt of await attemptsIn(folder))
         if ((await readdir(join(folder, attempt))).length > 0) found.push(attempt);
       return found;
     },
   };
+}
+
+/** Sorted. Whatever else somebody has put there is none of ours. */
+async function attemptsIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && HASH.test(entry.name))
+    .map(({ name }) => name)
+    .sort();
 }
 
 async function removeFolder(path: string): Promise<void> {
