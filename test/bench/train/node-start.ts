@@ -30,6 +30,7 @@ export async function measureStart(): Promise<Result> {
     const { invite } = body as InviteResponse;
     await enrol({ invite, folder: join(folder, 'state'), passphrase: PASSPHRASE });
     await writeFile(join(folder, 'node.yaml'), NODE_YAML);
+    await writeFile(join(folder, 'data.csv'), 'x,label\n1,a\n2,b\n');
     const times: number[] = [];
     for (let i = 0; i < STARTS; i++) times.push(await startToReady(folder));
     const value = median(times);
@@ -50,12 +51,13 @@ async function startToReady(folder: string): Promise<number> {
   const env = { PATH: process.env.PATH, TRIBUTARY_PASSPHRASE: PASSPHRASE };
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  let ready = Number.NaN;
+  let ready: number | null = null;
   for await (const line of createInterface({ input: child.stdout })) {
     if (!line.includes('"connected"')) continue;
     ready = performance.now() - started;
     child.kill('SIGINT');
   }
   await ended;
+  if (ready === null) throw new Error('The node ended before its first session.');
   return ready;
 }
