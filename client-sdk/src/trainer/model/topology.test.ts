@@ -109,6 +109,45 @@ describe('a plan is refused, with the layer named, when', () => {
       /"c".*dilation_rate \[2,2\]/,
     ],
     [
+      'a stride is a fraction',
+      {
+        topology: sequential(
+          ['Conv2D', { ...image, name: 'c', filters: 2, kernel_size: 3, strides: [1.5, 1] }],
+          ['Flatten', {}],
+          output,
+        ),
+      },
+      /"c": strides .* got \[1.5,1\]/,
+    ],
+    [
+      'nothing is left after a dropout',
+      { topology: sequential(flatten, ['Dropout', { name: 'd', rate: 1 }], output) },
+      /"d": rate .* got 1/,
+    ],
+    [
+      'an activation is misspelt',
+      { topology: sequential(flatten, dense({ name: 'middle', units: 3, activation: 'rleu' }), output) },
+      /^model layer "middle": Unknown activation: rleu\.$/,
+    ],
+    [
+      'a setting of an inner layer is wrong',
+      {
+        topology: sequential(
+          flatten,
+          ['Reshape', { target_shape: [28, 28] }],
+          [
+            'Bidirectional',
+            {
+              name: 'b',
+              layer: { class_name: 'LSTM', config: { units: 2, implementation: 2, bias_constraint: 'nope' } },
+            },
+          ],
+          output,
+        ),
+      },
+      /^model layer "b": Unknown constraint: nope\.$/,
+    ],
+    [
       'a dropout mask would repeat',
       { topology: sequential(flatten, ['Dropout', { name: 'd', rate: 0.5, seed: 3 }], output) },
       /"d".*mask/,

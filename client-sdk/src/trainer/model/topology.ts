@@ -5,6 +5,7 @@ import { type ModelWeights, type Plan, TributaryError } from '@tributary/protoco
 import { loadEngine } from '../engine/engine.ts';
 import type { Engine } from '../engine/port.ts';
 import { activationOf } from './heads.ts';
+import { loadFault } from './load-fault.ts';
 import { checkSettings } from './settings.ts';
 import { checkActivations, withinParameterLimit } from './sizes.ts';
 import { checkModel, withoutOutputActivation } from './topology-checks.ts';
@@ -101,8 +102,7 @@ async function deserialize(engine: Engine, topology: Topology): Promise<LayersMo
     }
   } catch (error) {
     if (error instanceof TributaryError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TributaryError('plan-invalid', `model.topology does not load: ${reason}`);
+    throw await loadFault(engine, topology, error);
   }
 }
 

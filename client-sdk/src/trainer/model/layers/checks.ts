@@ -23,6 +23,8 @@ export function refusalOf(className: string, config: Settings, first: boolean): 
       why: `there is no layer class ${className} that is known to train`,
       instead: `Use one of ${[...TRAINABLE_LAYERS].join(', ')}.`,
     };
+  const number = wrongNumber(config);
+  if (number) return { why: number };
   const dilation = setting(config, 'dilation_rate');
   if ([dilation].flat().some((rate) => Number(rate ?? 1) > 1))
     return {
@@ -50,5 +52,36 @@ export function refusalOf(className: string, config: Settings, first: boolean): 
     };
   if (/Dropout|Noise/.test(className) && (setting(config, 'seed') ?? null) !== null)
     return { why: 'a seed would repeat the same mask at every step', instead: 'Leave the seed out.' };
+  return undefined;
+}
+
+/** Settings that count something, once or for each axis. Layers have their own defaults for those that are left out. */
+const COUNTS = [
+  'units',
+  'filters',
+  'depth_multiplier',
+  'kernel_size',
+  'pool_size',
+  'strides',
+  'dilation_rate',
+  'size',
+  'n',
+  'input_dim',
+  'output_dim',
+];
+const DROPPED_SHARES = ['rate', 'dropout', 'recurrent_dropout'];
+
+/** tfjs takes many of these as they are: strides of 1.5 give wrong sizes, and a rate of 2 means 1, where nothing is left. */
+function wrongNumber(config: Settings): string | undefined {
+  for (const name of COUNTS) {
+    const given = setting(config, name) ?? 1;
+    if (![given].flat().every((count) => Number.isSafeInteger(count) && (count as number) > 0))
+      return `${name} must be ${Array.isArray(given) ? 'whole numbers' : 'a whole number'} from 1, got ${JSON.stringify(given)}`;
+  }
+  for (const name of DROPPED_SHARES) {
+    const given = setting(config, name) ?? 0;
+    if (typeof given !== 'number' || !(given >= 0 && given < 1))
+      return `${name} must be a share from 0 to below 1, got ${JSON.stringify(given)}`;
+  }
   return undefined;
 }
