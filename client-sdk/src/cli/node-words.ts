@@ -1,8 +1,10 @@
 /** What a node does, in plain words: one line per event. */
+
 import { fingerprint } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Move } from '../node/moves.ts';
 import type { SessionEvent } from '../session/index.ts';
+import { shellWord } from '../shell-word.ts';
 import { printable } from './printable.ts';
 
 /** A coordinator may name thousands. */
@@ -16,7 +18,7 @@ export function nodeEventWords(event: SessionEvent, config: string): string | un
 }
 
 function tell(event: SessionEvent, config: string): string | undefined {
-  const option = config === 'node.yaml' ? '' : ` --config ${config}`;
+  const option = config === 'node.yaml' ? '' : ` --config ${shellWord(config)}`;
   switch (event.type) {
     case 'connected': {
       const { name, role, strangers } = event;
@@ -82,7 +84,7 @@ export type AcceptedBy = 'policy' | 'owner' | null;
 export function rotatedWords({ name, old, key, time }: Move, by: AcceptedBy, config: string): string {
   const [before, after] = [old, key].map((each) => fingerprint(nodeCrypto, each));
   const what = `${name} has key ${after} since ${new Date(time).toISOString()}, signed by the accepted key ${before}`;
-  const option = config === 'node.yaml' ? '' : ` --config ${config}`;
+  const option = config === 'node.yaml' ? '' : ` --config ${shellWord(config)}`;
   const advice =
     'rotation is ask, so it does not count; a thief could have signed too. ' +
     `Ask ${name} by telephone, then: tributary node members accept ${name}${option}`;
@@ -108,7 +110,10 @@ function disconnectedWords(
 /** Commands that core parts name do not know which node.yaml the owner has typed. */
 function withConfig(text: string, config: string): string {
   if (config === 'node.yaml') return text;
-  return text.replace(/`(tributary node trust [0-9a-f-]+)`/g, `\`$1 --config ${config}\``);
+  return text.replace(
+    /`(tributary node trust [0-9a-f-]+)`/g,
+    (_, line) => `\`${line} --config ${shellWord(config)}\``,
+  );
 }
 
 function where({ run, round, attempt }: { run: string; round: number; attempt: number }): string {

@@ -37,7 +37,8 @@ describe('plan init', () => {
     expect(out).toMatch(/^name +left out +it looks like a name$/m);
     expect(err).toContain('warning: "name": looks like personal identifiers');
     expect(err).toContain('every partner sees the plan');
-    expect(err).toContain(`tributary plan check ${file}`);
+    // As a shell takes it: the sample's name holds a space.
+    expect(err).toContain(`tributary plan check ${file} --data '${sample}' --try\n`);
     const text = await readFile(file, 'utf8');
     expect(text).toContain('age, transform: { kind: minmax, min: 0, max: 70 }, missing: ');
     expect(text).toMatch(/^ {2}clip: 5 # L2 bound/m);
@@ -135,6 +136,19 @@ describe('plan check', () => {
     );
     await writeFile(other, 'dose,diagnosis\n1,ill\n');
     expect((await check('--data', other)).err).toContain('no column "colour", "age"');
+    expect((await check('--data', other)).err).toContain(
+      `\nCorrect it, then:  tributary plan check ${file} --data ${other}\n`,
+    );
+  });
+
+  it('tells of a sample of the wrong kind, and not of a node.yaml', async () => {
+    const image = join(folder, 'image.yaml');
+    const text = await readFile(new URL('../../plans/digits-2nn.yaml', import.meta.url), 'utf8');
+    await writeFile(image, text);
+    const { code, err } = await runInTest(['plan', 'check', image, '--data', sample]);
+    expect(code).toBe(EXIT.invalid);
+    expect(err).toContain('The plan wants image data, and these are csv files.');
+    expect(err).not.toContain('node.yaml');
   });
 
   it('finds a learning rate that makes the loss grow', async () => {

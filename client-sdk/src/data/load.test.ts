@@ -227,7 +227,7 @@ describe('CSV files', () => {
   });
 
   it('do not fit a plan for images, nor images one for tables', async () => {
-    expect(await refusal(source, image)).toMatch(/wants image data, node.yaml gives csv/);
+    expect(await refusal(source, image)).toMatch(/wants image data, and these are csv files/);
     expect(await refusal({ kind: 'folder', path: '.' }, table)).toMatch(/wants table data/);
   });
 });

@@ -53,5 +53,5 @@ function csvFile(source: DataSource, features: Features, at: Resolve): CsvFile {
 }
 
 function wrongKind(source: DataSource, features: Features) {
-  return invalidData(`The plan wants ${features.kind} data, node.yaml gives ${source.kind} files.`);
+  return invalidData(`The plan wants ${features.kind} data, and these are ${source.kind} files.`);
 }

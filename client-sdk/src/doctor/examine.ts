@@ -12,6 +12,7 @@ import {
 } from '@tributary/protocol';
 import { isLoopback, requireSecureUrl } from '../connection/url.ts';
 import { loadNodeConfig, type NodeConfig } from '../node/config.ts';
+import { shellWord } from '../shell-word.ts';
 import type { EngineChoice } from '../trainer/engine/names.ts';
 import { coordinatorFindings, socketFinding } from './coordinator.ts';
 import { ENGINE_LIMIT_MS, engineFindings } from './engines.ts';
@@ -47,8 +48,9 @@ export async function examine({ config: path, coordinator }: ExamineOptions): Pr
 }
 
 function configFault(path: string | undefined, thrown: unknown): Finding {
+  const again = `tributary doctor --config ${shellWord(path ?? 'node.yaml')}`;
   if (thrown instanceof TributaryError && thrown.code === 'malformed')
-    return failed('config', thrown.message, `Correct that in ${path}, then \`tributary doctor\` again.`);
+    return failed('config', thrown.message, `Correct that in ${path}, then \`${again}\`.`);
   return failedBy('config', thrown);
 }
 

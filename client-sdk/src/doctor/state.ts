@@ -1,4 +1,5 @@
 /** The state folder of a node: who may read it, key, ledger, accepted members, lock. Nothing is written. */
+
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Check, type Finding, failed, fine, fingerprint, LIMITS, warning } from '@tributary/protocol';
@@ -8,6 +9,7 @@ import { readIdentityKey } from '../node/identity-file.ts';
 import { readLines } from '../node/ledger/lines.ts';
 import { isLocked } from '../node/lock.ts';
 import { listMembers } from '../node/members.ts';
+import { shellWord } from '../shell-word.ts';
 import { diskSpace, isWritable } from './machine.ts';
 
 /** Approvals, members and a long ledger. */
@@ -95,7 +97,7 @@ async function members({ state, policy, name }: NodeConfig, file: string): Promi
       : warning(
           'members',
           words,
-          `Compare the fingerprints by telephone: \`tributary node members list --config ${file}\`, then \`accept NAME\`.`,
+          `Compare the fingerprints by telephone: \`tributary node members list --config ${shellWord(file)}\`, then \`accept NAME\`.`,
         ),
   ];
   for (const stranger of named('stranger', 'rotated', 'changed'))
@@ -107,7 +109,7 @@ async function members({ state, policy, name }: NodeConfig, file: string): Promi
           : stranger.status === 'changed'
             ? `${stranger.name} shows another key than the accepted one: ${stranger.fingerprint}.`
             : `${stranger.name} is not accepted: ${stranger.fingerprint}.`,
-        `After a telephone call: \`tributary node members accept ${stranger.name} --config ${file}\`.`,
+        `After a telephone call: \`tributary node members accept ${stranger.name} --config ${shellWord(file)}\`.`,
       ),
     );
   return findings;

@@ -25,6 +25,14 @@ function load(text: string) {
 const DATA = 'data: { kind: csv, path: rows.csv }';
 const TRAINER = 'trainer: { command: [python3, trainer.py], env: { OMP_NUM_THREADS: "1" } }';
 
+test('who has not enrolled is told to do so in that folder', async () => {
+  writeFileSync(join(folder, 'other.yaml'), `name: ada\nstate: ./other\n${DATA}\n`);
+  await expect(loadNodeConfig(join(folder, 'other.yaml'))).rejects.toMatchObject({
+    code: 'not-found',
+    remedy: expect.stringContaining(`tributary node init INVITE --dir ${folder}`),
+  });
+});
+
 test('an own trainer, with data or without', async () => {
   const trainer = { command: ['python3', 'trainer.py'], env: { OMP_NUM_THREADS: '1' } };
   expect(await load(`${DATA}\n${TRAINER}`)).toMatchObject({

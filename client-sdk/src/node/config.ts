@@ -5,8 +5,9 @@ import { Closed, Name, TributaryError, validate } from '@tributary/protocol';
 import { type Static, Type } from '@tributary/protocol/typebox';
 import type { DataSource } from '../data/dataset.ts';
 import { type Policy, parsePolicy } from '../policy/index.ts';
+import { shellWord } from '../shell-word.ts';
 import { ENGINE_CHOICES, type EngineChoice } from '../trainer/engine/names.ts';
-import { type Enrolment, loadEnrolment } from './enrolment.ts';
+import { type Enrolment, findEnrolment } from './enrolment.ts';
 import { parseYaml } from './yaml.ts';
 
 const FilePath = Type.String({ minLength: 1, maxLength: 4096 });
@@ -88,7 +89,11 @@ async function parseNodeConfig(text: string, path: string): Promise<NodeConfig> 
   const file = validate(NodeFile, raw, path);
   const folder = dirname(path);
   const state = resolve(folder, file.state);
-  const enrolment = await loadEnrolment(state);
+  const enrolment = await findEnrolment(state);
+  if (!enrolment)
+    throw new TributaryError('not-found', `${state} is not enrolled with a coordinator.`, {
+      remedy: `Enrol this node first: \`tributary node init INVITE --dir ${shellWord(folder)}\`.`,
+    });
   if (file.name !== enrolment.name)
     throw new TributaryError(
       'conflict',

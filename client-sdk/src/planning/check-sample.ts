@@ -1,6 +1,6 @@
 /** A sample against a plan: what a partner's node would refuse, all of it at once, where a node stops at the first. */
 import { stat } from 'node:fs/promises';
-import { type Features, type Plan, TributaryError } from '@tributary/protocol';
+import { ERRORS, type Features, type Plan, TributaryError } from '@tributary/protocol';
 import type { DataSource, Dataset } from '../data/dataset.ts';
 import { loadDataset } from '../data/load.ts';
 import { fileProblem } from '../data/problems.ts';
@@ -27,7 +27,12 @@ export async function checkSample(plan: Plan, path: string): Promise<CheckedSamp
     return { source, dataset: await loadDataset(source, features, ''), findings: found };
   } catch (thrown) {
     if (!(thrown instanceof TributaryError)) throw thrown;
-    const refusal = finding('error', 'sample', thrown.message, thrown.remedy);
+    // What the error table says is meant for a node's own data.
+    const general = thrown.remedy === ERRORS[thrown.code].remedy;
+    const remedy = general
+      ? 'Correct the sample, or the plan; every partner has to do the same.'
+      : thrown.remedy;
+    const refusal = finding('error', 'sample', thrown.message, remedy);
     return { source, dataset: undefined, findings: [...found, refusal] };
   }
 }

@@ -1,4 +1,5 @@
 /** Sample data to try everything with. */
+import { shellWord } from '../../shell-word.ts';
 import { choice, command, group, wholeNumber } from '../command.ts';
 import { note, printResult, table } from '../output.ts';
 
@@ -68,7 +69,7 @@ const split = command({
       context,
       `\n${args.out} holds a folder per partner (data and node.yaml), one for an evaluator, and plan.yaml.\n` +
         'Next, as operator:  tributary partners invite partner-1\n' +
-        `as partner:         tributary node init INVITE --dir ${args.out}/partner-1`,
+        `as partner:         tributary node init INVITE --dir ${shellWord(`${args.out}/partner-1`)}`,
     );
   },
 });

@@ -1,6 +1,8 @@
 /** The owner's word on plans, where the policy says `plans: ask`. */
+
 import { asTributaryError, parsePlan } from '@tributary/protocol';
 import { type Approval, approve, listPending, refuse } from '../../node/approvals.ts';
+import { shellWord } from '../../shell-word.ts';
 import { command, UsageError } from '../command.ts';
 import type { Context } from '../context.ts';
 import { dateTime, fields, note, printResult } from '../output.ts';
@@ -31,7 +33,7 @@ export const pending = command({
       note(
         context,
         `\nDecide with: tributary node approve ${waiting[0]!.plan}  (or refuse)` +
-          `${args.config === 'node.yaml' ? '' : ` --config ${args.config}`}`,
+          `${args.config === 'node.yaml' ? '' : ` --config ${shellWord(args.config)}`}`,
       );
   },
 });

@@ -1,4 +1,5 @@
 /** Joining a coordinator: key, enrolment, node.yaml. */
+
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { decodeInvite, fingerprint, type Invite, TributaryError } from '@tributary/protocol';
@@ -6,6 +7,7 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import { enrol } from '../../node/enrol.ts';
 import { findEnrolment } from '../../node/enrolment.ts';
 import { parseYaml } from '../../node/yaml.ts';
+import { shellWord } from '../../shell-word.ts';
 import { command } from '../command.ts';
 import { nodeSkeleton } from '../node-skeleton.ts';
 import { fields, note, plural, printResult } from '../output.ts';
@@ -83,11 +85,11 @@ export const init = command({
     note(
       context,
       enrolment.role === 'evaluator'
-        ? `\nNext: tributary node start --config ${file}`
+        ? `\nNext: tributary node start --config ${shellWord(file)}`
         : `\nTell the other partners your fingerprint by telephone (${plural(others, 'other')} enrolled so far). When all are:\n` +
-            `  tributary node members list --config ${file}\n` +
-            `  tributary node members accept NAME... --config ${file}\n` +
-            `  tributary node start --config ${file}`,
+            `  tributary node members list --config ${shellWord(file)}\n` +
+            `  tributary node members accept NAME... --config ${shellWord(file)}\n` +
+            `  tributary node start --config ${shellWord(file)}`,
     );
   },
 });

@@ -1,7 +1,9 @@
 /** A new key for this node, signed by the old one. */
+
 import { fingerprint } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { type RotatedKey, rotateKey } from '../../node/rotate.ts';
+import { shellWord } from '../../shell-word.ts';
 import { command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { fields, note, printResult } from '../output.ts';
@@ -40,7 +42,7 @@ export const rotate = command({
       context,
       '\nTell the other partners the new fingerprint by telephone. Those whose policy says `rotation: follow` go on;\n' +
         'the others accept it: `tributary node members accept NAME`.\n' +
-        `Next: tributary node start --config ${args.config}`,
+        `Next: tributary node start --config ${shellWord(args.config)}`,
     );
   },
 });

@@ -1,10 +1,12 @@
 /** What a plan means before anybody is asked: for partners, for the wire, for the machines. */
+
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type ModelWeights, type Plan, planHash, TributaryError, topologyHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Estimate } from '../../planning/estimate.ts';
 import type { Finding } from '../../planning/finding.ts';
 import type { Trial } from '../../planning/try-training.ts';
+import { shellWord } from '../../shell-word.ts';
 import { momentsLayerOf } from '../../trainer/model/moments-checks.ts';
 import { command, UsageError, wholeNumber } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -42,8 +44,13 @@ export const check = command({
     if (args.try && args.data === undefined)
       throw new UsageError('--try needs a sample.', 'Add --data FILE, a sample that you may look at.');
     const given = args.rows === undefined ? undefined : wholeNumber(args.rows, '--rows', 1, 100_000_000);
+    const line = [
+      `tributary plan check ${shellWord(args.file)}`,
+      ...(args.data === undefined ? [] : [`--data ${shellWord(args.data)}`]),
+      ...(args.try ? ['--try'] : []),
+    ].join(' ');
     const again = (thrown: unknown): never => {
-      throw thenAgain(thrown, `tributary plan check ${args.file}`);
+      throw thenAgain(thrown, line);
     };
     const plan = await readPlanFile(args.file).catch((thrown: NodeJS.ErrnoException) => {
       if (thrown.code !== 'ENOENT') return again(thrown);
@@ -70,10 +77,10 @@ export const check = command({
     printResult(context, asJson(shown, findings), human(context, shown));
     printFindings(context, findings);
     if (findings.some(({ level }) => level === 'error')) {
-      note(context, `\nCorrect it, then:  tributary plan check ${args.file}`);
+      note(context, `\nCorrect it, then:  ${line}`);
       return EXIT.invalid;
     }
-    note(context, `\nTo start it:  tributary runs start ${args.file}`);
+    note(context, `\nTo start it:  tributary runs start ${shellWord(args.file)}`);
     return EXIT.ok;
   },
 });

@@ -1,4 +1,5 @@
 /** A first plan from a sample on the operator's side. */
+
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { planHash, TributaryError, topologyHash } from '@tributary/protocol';
@@ -6,6 +7,7 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import type { ColumnRow } from '../../planning/draft.ts';
 import { TASKS } from '../../planning/finding.ts';
 import type { Proposal } from '../../planning/propose.ts';
+import { shellWord } from '../../shell-word.ts';
 import { createScreen } from '../bars.ts';
 import { choice, command, wholeNumber } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -72,7 +74,7 @@ export const init = command({
       onRows: (rows) => screen.draw([`reading ${args.data}: ${plural(rows, 'row')}`]),
     })
       .catch((thrown) => {
-        throw thenAgain(thrown, `tributary plan init --data ${args.data}`);
+        throw thenAgain(thrown, `tributary plan init --data ${shellWord(args.data)}`);
       })
       .finally(() => screen.draw([]));
     const { commentedYaml } = await import('../../planning/plan-yaml.ts');
@@ -98,13 +100,14 @@ export const init = command({
     };
     printResult(context, value, human(context, proposal, result));
     printFindings(context, findings);
+    const out = shellWord(args.out);
     note(
       context,
-      `\nRead ${args.out}. What it means, tried on the sample:  tributary plan check ${args.out} --data ${args.data} --try\n` +
+      `\nRead ${args.out}. What it means, tried on the sample:  tributary plan check ${out} --data ${shellWord(args.data)} --try\n` +
         (plan.features.kind === 'table'
-          ? `Constants of all partners instead of the sample's:  tributary plan moments ${args.out}\n`
+          ? `Constants of all partners instead of the sample's:  tributary plan moments ${out}\n`
           : '') +
-        `To start it:  tributary runs start ${args.out}`,
+        `To start it:  tributary runs start ${out}`,
     );
     return undefined;
   },

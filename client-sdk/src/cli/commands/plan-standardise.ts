@@ -1,6 +1,8 @@
 /** Constants of standardisation that partners agree on in one secure sum: the plan that asks, and the plan that uses them. */
+
 import { writeFile } from 'node:fs/promises';
 import { TributaryError } from '@tributary/protocol';
+import { shellWord } from '../../shell-word.ts';
 import { command, wholeNumber } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import type { Context } from '../context.ts';
@@ -61,8 +63,8 @@ export const moments = command({
     note(
       context,
       `\nPartners see: adds up count, sum and sum of squares of ${columnsIn(asked)}; trains nothing.\n` +
-        `Next:  tributary runs start ${args.out ?? 'moments.yaml'} --watch\n` +
-        `then:  tributary plan standardise ${args.file} --run RUN -o standardised.yaml`,
+        `Next:  tributary runs start ${shellWord(args.out ?? 'moments.yaml')} --watch\n` +
+        `then:  tributary plan standardise ${shellWord(args.file)} --run RUN -o standardised.yaml`,
     );
   },
 });
@@ -101,7 +103,7 @@ export const standardise = command({
     const rows = found.columns.map(({ name, mean, std }) => [name, mean.toPrecision(7), std.toPrecision(7)]);
     note(
       context,
-      `${table(context, ['COLUMN', 'MEAN', 'STD'], rows)}\nNext:  tributary runs start ${args.out}`,
+      `${table(context, ['COLUMN', 'MEAN', 'STD'], rows)}\nNext:  tributary runs start ${shellWord(args.out)}`,
     );
   },
 });
