@@ -1,5 +1,6 @@
 /** The terminal as a port, so that commands can be driven by a test. */
 import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import pc from 'picocolors';
 
 export type Colors = ReturnType<typeof pc.createColors>;
@@ -17,7 +18,7 @@ export interface Io {
   /** Size of the terminal that standard error is, in characters. */
   readonly size: { readonly columns: number; readonly rows: number };
   readonly colors: { readonly out: Colors; readonly err: Colors };
-  /** Fires at the first SIGINT or SIGTERM; the second one kills the process, and the first where nobody asked for this. */
+  /** Fires at the first SIGINT or SIGTERM; the second one ends the process, and the first where nobody asked for this. */
   readonly interrupted: AbortSignal;
 }
 
@@ -77,6 +78,11 @@ function writeAll(descriptor: number, text: string): void {
 
 function onSignals(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      controller.abort();
+      // Not the signal's own way, which tells nobody: a trainer program would live on.
+      process.once(name, () => process.exit(128 + constants.signals[name]));
+    });
   return controller.signal;
 }

@@ -17,6 +17,11 @@ export function launch(
   } catch (thrown) {
     throw misbehaved(cannotStart(file, thrown));
   }
+  // A node that ends at once, by a second Ctrl-C or a fault that nobody caught, leaves no program behind that hangs.
+  const along = () => killGroup(child);
+  const alone = () => process.off('exit', along);
+  process.once('exit', along);
+  child.once('exit', alone).once('error', alone);
   // The pipe of a program that ended: its end is told by `endOf`.
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => {});
   return child;

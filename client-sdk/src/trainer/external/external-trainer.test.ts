@@ -135,6 +135,24 @@ describe('close', () => {
     expect((await refusal(trainer.evaluate(task))).message).toBe('The trainer is closed.');
   });
 
+  it('is not waited for where the node ends at once: a deaf program is killed all the same', async () => {
+    const before = process.listeners('exit');
+    const trainer = await start('deaf');
+    const failed = refusal(
+      trainer.train({
+        ...task,
+        onProgress: () => {
+          for (const listener of process.listeners('exit'))
+            if (!before.includes(listener)) listener.call(process, 130);
+        },
+      }),
+    );
+    expect((await failed).message).toMatch(/ended by SIGKILL/);
+    const pids = log[0]!.split(' ').slice(1).map(Number);
+    await expect.poll(() => pids.filter(running), { timeout: 10_000 }).toEqual([]);
+    expect(process.listeners('exit')).toEqual(before);
+  });
+
   it('uses the folder that it is given, and no other', async () => {
     const before = readdirSync(tmpdir()).filter((name) => name.startsWith('tributary-trainer-'));
     const trainer = await start('honest');
