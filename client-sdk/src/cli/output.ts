@@ -78,9 +78,21 @@ export function printError({ io, json }: Context, thrown: unknown): ExitCode {
   return error instanceof UsageError ? EXIT.usage : exitCodeOf(error.code);
 }
 
+const DISK: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota of this user is used up',
+  EROFS: 'the disk is mounted read-only',
+};
+
 /** Files that are missing or closed to us are the user's to mend, not faults of ours. */
 function describe(thrown: unknown): TributaryError {
-  const { code, path } = (thrown ?? {}) as NodeJS.ErrnoException;
+  const { code = '', path } = (thrown ?? {}) as NodeJS.ErrnoException;
+  const disk = DISK[code];
+  // What the system says of a write does not name the file.
+  if (!(thrown instanceof TributaryError) && disk !== undefined)
+    return new TributaryError('storage-failed', `${path ?? 'A file'} cannot be written: ${disk} (${code}).`, {
+      remedy: '`df -h` shows the disks. Mend that, or write to another one; then repeat the command.',
+    });
   if (!(thrown instanceof TributaryError) && path !== undefined) {
     if (code === 'ENOENT')
       return new TributaryError('not-found', `${path} does not exist.`, {

@@ -52,6 +52,13 @@ describe('plan init', () => {
     });
   });
 
+  it.runIf(process.platform === 'linux')('calls a full disk no fault of ours', async () => {
+    const full = ['plan', 'init', '--data', sample, '-o', '/dev/full', '--force'];
+    const { code, err } = await runInTest(full);
+    expect(code).toBe(EXIT.failed);
+    expect(err).toMatch(/the disk is full \(ENOSPC\)\. \(storage-failed\)\nnext: +`df -h`/);
+  });
+
   it('never writes over a file without --force', async () => {
     const before = await readFile(file, 'utf8');
     const { code, err } = await init();
