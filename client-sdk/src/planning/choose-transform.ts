@@ -48,7 +48,7 @@ export function numberColumn(stats: ColumnStats): ColumnChoice {
   const range = publicRange(min, max);
   return choice(
     { kind: 'minmax', ...range },
-    `about ${rounded(min)} to ${rounded(max)} in the sample, rounded outwards`,
+    `${range.min} to ${range.max}: what the sample holds, rounded outwards`,
   );
 }
 

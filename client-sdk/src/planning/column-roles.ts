@@ -47,8 +47,7 @@ export function roleOf(column: ColumnStats): Role {
   const identifier = identifierReason(column, filled);
   if (identifier !== undefined) return role('identifier', identifier);
   if (column.dates / filled >= MOSTLY) return role('date', 'dates and times are no quantities');
-  if (column.decimalCommas / filled > 0.5)
-    return role('unusable', 'its numbers are written with a decimal comma; write a decimal point');
+  if (column.commas / filled > 0.5) return role('unusable', 'its numbers hold a comma; write them as 1234.5');
   const code = column.integers && CODE.test(wordsOf(column.name));
   if (code && (column.categories?.size ?? Number.POSITIVE_INFINITY) > CODES)
     return role('identifier', 'its numbers are codes and no quantities');

@@ -16,7 +16,8 @@ const DATES = [
 ];
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const DECIMAL_COMMA = /^[+-]?\d+,\d+$/;
+/** 1,5 and 1,234,567.50; nobody can tell whether 1,234 is more than a thousand. */
+const WITH_COMMA = /^[+-]?(\d+,\d+|\d{1,3}(,\d{3})+(\.\d*)?)$/;
 
 export interface ColumnStats {
   readonly name: string;
@@ -28,7 +29,7 @@ export interface ColumnStats {
   readonly dates: number;
   readonly emails: number;
   readonly uuids: number;
-  readonly decimalCommas: number;
+  readonly commas: number;
   /** Of the numbers; NaN where there is none. */
   readonly min: number;
   readonly max: number;
@@ -64,7 +65,7 @@ export function columnCollector(name: string): ColumnCollector {
     dates: 0,
     emails: 0,
     uuids: 0,
-    decimalCommas: 0,
+    commas: 0,
   };
   const numbers = numberCollector();
   let categories: Map<string, number> | undefined = new Map();
@@ -79,7 +80,7 @@ export function columnCollector(name: string): ColumnCollector {
     else if (DATES.some((date) => date.test(cell))) counts.dates += 1;
     else if (EMAIL.test(cell)) counts.emails += 1;
     else if (UUID.test(cell)) counts.uuids += 1;
-    else if (DECIMAL_COMMA.test(cell)) counts.decimalCommas += 1;
+    else if (WITH_COMMA.test(cell)) counts.commas += 1;
   }
 
   return {

@@ -21,14 +21,14 @@ export function sampleFindings(sample: TableSample, columns: readonly Described[
         'Look through the other columns as well: only the usual names and forms are known here.',
       ),
     );
-  const commas = columns.filter(({ role }) => role.why.includes('decimal comma'));
+  const commas = columns.filter(({ role }) => role.why.includes('hold a comma'));
   if (commas.length > 0)
     found.push(
       finding(
         'warning',
         'decimal-comma',
-        `${named(commas.map(({ stats }) => stats.name))}: numbers with a decimal comma cannot be read.`,
-        'Write a decimal point, in the sample and at every partner, and run `tributary plan init` again.',
+        `${named(commas.map(({ stats }) => stats.name))}: numbers with a comma cannot be read.`,
+        'Write a decimal point, and nothing between thousands, in the sample and at every partner; then run `tributary plan init` again.',
       ),
     );
   if (sample.delimiter !== ',')

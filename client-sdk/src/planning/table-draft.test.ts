@@ -22,6 +22,25 @@ async function transformOf(cell: (at: number) => unknown, count = 200) {
 }
 
 describe('a column of a sample', () => {
+  it('of years is told with the range that stands in the plan', async () => {
+    const { column, why } = await transformOf((at) => 1998 + (at % 26));
+    expect(column.transform).toEqual({ kind: 'minmax', min: 1995, max: 2025 });
+    expect(why).toBe('1995 to 2025: what the sample holds, rounded outwards');
+  });
+
+  it.each([',5', ',234', ',234,567.50'])(
+    'of numbers like 1%s is left out, whatever its comma means',
+    async (cell) => {
+      const text = csv('x;y;label', 60, (at) => [`${at}${cell}`, noise(at), at % 2 ? 'a' : 'b'], ';');
+      const draft = await draftOf(text);
+      expect(draft.columns[0]).toMatchObject({
+        use: 'left out',
+        why: 'its numbers hold a comma; write them as 1234.5',
+      });
+      expect(rulesOf(draft)).toContain('decimal-comma');
+    },
+  );
+
   it.each([
     ['of a share', (at: number) => noise(at).toFixed(3), { kind: 'identity' }],
     ['of ages', (at: number) => 18 + (at % 77), { kind: 'minmax', min: 0, max: 100 }],
