@@ -1,22 +1,25 @@
 /** The wasm engine: tfjs core, layers and the wasm backend, with our training kernels in place of slow or wrong ones. */
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type * as Core from '@tensorflow/tfjs-core';
 import { TributaryError } from '@tributary/protocol';
 import { CHECKED_VERSION, type TrainingKernel } from '../kernels/kernel.ts';
 import { TRAINING_KERNELS } from '../kernels/table.ts';
-import { emscriptenOf } from '../kernels/train-wasm.ts';
+import { emscriptenOf, WebAssembly } from '../kernels/train-wasm.ts';
 import { installChainedOps } from './chained-ops.ts';
 import type { EngineParts } from './port.ts';
 
-/** @throws TributaryError training-failed when wasm cannot be used */
-export async function startWasm(): Promise<EngineParts> {
+/**
+ * @param folder of the backend's .wasm files
+ * @throws TributaryError training-failed with the reason, when wasm cannot be used
+ */
+export async function startWasm(folder = ownFolder()): Promise<EngineParts> {
   const tf = await import('@tensorflow/tfjs-core');
   const layers = await import('@tensorflow/tfjs-layers');
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
-  const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-  wasm.setWasmPaths(dirname(entry) + sep);
+  wasm.setWasmPaths(folder + sep);
   if (wasm.version_wasm !== CHECKED_VERSION)
     throw new TributaryError(
       'training-failed',
@@ -26,14 +29,28 @@ export async function startWasm(): Promise<EngineParts> {
   for (const kernel of TRAINING_KERNELS) register(tf, kernel);
   tf.enableProdMode();
   const chosen = await tf.setBackend('wasm').catch(() => false);
-  await tf.ready();
   if (!chosen || tf.getBackend() !== 'wasm')
     throw new TributaryError(
       'training-failed',
-      `The wasm backend of tfjs did not start; the backend is "${tf.getBackend()}".`,
+      `The wasm backend of tfjs did not start: ${await whatIsBroken(folder)}.`,
+      { remedy: 'Run `npm ci` again, then `tributary doctor`.' },
     );
+  await tf.ready();
   refuseToOverrunMemory(tf.backend() as BackendWasm);
   return { tf, layers };
+}
+
+const ownFolder = () => dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
+
+/** tfjs tells the console why, and its caller nothing. */
+async function whatIsBroken(folder: string): Promise<string> {
+  for (const name of ['tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm.wasm'])
+    try {
+      new WebAssembly.Module(await readFile(join(folder, name)));
+    } catch (thrown) {
+      return `${join(folder, name)}: ${(thrown as Error).message}`;
+    }
+  return 'its files are in order';
 }
 
 /**

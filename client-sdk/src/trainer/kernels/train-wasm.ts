@@ -97,7 +97,7 @@ interface WebAssemblyHost {
   readonly Instance: new (module: object, imports: object) => { readonly exports: object };
 }
 
-const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyHost };
+export const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyHost };
 const PAGE = 65_536;
 const instances = new WeakMap<BackendWasm, TrainWasm>();
 let compiled: object | undefined;
