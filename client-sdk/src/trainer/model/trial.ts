@@ -26,7 +26,7 @@ export function assertTrains({ tf }: Engine, model: LayersModel): void {
           if (!grads[name]) throw new Error(`${originalName} gets no gradient`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const message = `model layer "${reached}" or one before it does not train: ${reason}.`;
+      const message = `model layer "${reached}" or one before it does not train: ${reason.replace(/\.$/, '')}.`;
       throw new TributaryError('plan-invalid', message, {
         remedy: 'Take that layer out, or freeze what comes before it with trainable: false.',
       });
