@@ -131,6 +131,10 @@ describe('partners, by hand', { timeout: 120_000 }, () => {
     expect(
       (await programs.json(`models list ${run.id}`)).map((model: { round: number }) => model.round),
     ).toEqual([1, 2]);
+    // A newer run that has no model is not what somebody wants who asks for the latest one.
+    const other = await programs.json('runs start digits/plan.yaml');
+    await programs.json(`runs cancel ${other.id}`);
+    expect(await programs.json('models pull --out latest')).toMatchObject({ run: run.id, round: 2 });
   });
 
   it('can say no, also afterwards', async () => {

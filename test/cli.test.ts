@@ -1,8 +1,11 @@
 /** The operator's side by hand: `tributary` against a real `tributary-server`, in processes of their own, over HTTP. */
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPrograms, type Programs, until } from './support/programs.ts';
+
+const CLI = join(import.meta.dirname, '../client-sdk/bin/tributary.js');
 
 let programs: Programs;
 let folder: string;
@@ -114,6 +117,19 @@ describe('the operator, by hand', { timeout: 60_000 }, () => {
     expect(events.map(({ kind }) => kind)).toEqual(['started', 'waiting', 'ended']);
     expect((await programs.run(`models pull ${run.id}`)).code).toBe(4);
     expect((await programs.run('runs show nothing-here')).code).toBe(4);
+  });
+
+  it('leaves no half of a plan where there is no room for the whole', async () => {
+    const sample = join(folder, 'small.csv');
+    await writeFile(
+      sample,
+      `age,y\n${Array.from({ length: 40 }, (_, i) => `${(i * 7) % 40},${i % 2}`).join('\n')}\n`,
+    );
+    const words = ['plan', 'init', '--data', sample, '-o', join(folder, 'half.yaml')];
+    const limited = ['-c', 'ulimit -f 1; exec "$@"', 'sh', process.execPath, CLI, ...words];
+    const { status, stderr } = spawnSync('sh', limited, { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([1, expect.stringContaining('ulimit -f')]);
+    expect(await readdir(folder)).not.toContain('half.yaml');
   });
 
   it('goes on watching when the coordinator is killed and comes back', async () => {

@@ -1,5 +1,5 @@
 /** A model on disk, in the formats that others read: safetensors, and the tfjs layers format. */
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeSafetensors,
@@ -10,6 +10,7 @@ import {
 } from '@tributary/protocol';
 import { buildModel } from '../trainer/model/topology.ts';
 import { arrange, namedWeights } from '../trainer/model/weights.ts';
+import { writeNew } from './new-file.ts';
 
 export async function countParameters(plan: Plan): Promise<number> {
   const model = await buildModel(plan);
@@ -58,7 +59,12 @@ export async function writeModel(
       throw new TributaryError('conflict', `${path} exists already.`, {
         remedy: 'Choose another folder with --out, or pass --force.',
       });
-  for (const [index, [, content]] of files.entries()) await writeFile(paths[index]!, content);
+  try {
+    for (const [index, [, content]] of files.entries()) await writeNew(paths[index]!, content, force);
+  } catch (thrown) {
+    if (!force) for (const path of paths) await rm(path, { force: true }).catch(() => {});
+    throw thrown;
+  }
   return paths;
 }
 

@@ -5,6 +5,7 @@ import { nodeCrypto } from '@tributary/protocol/node';
 import type { Move } from '../node/moves.ts';
 import type { SessionEvent } from '../session/index.ts';
 import { shellWord } from '../shell-word.ts';
+import { plural } from './output.ts';
 import { printable } from './printable.ts';
 
 /** A coordinator may name thousands. */
@@ -44,7 +45,7 @@ function tell(event: SessionEvent, config: string): string | undefined {
     case 'refused':
       return `${event.place ? where(event.place) : `run ${event.run}`}: refused (${event.code}): ${event.message}`;
     case 'announced':
-      return `${where(event)}: training ${event.plan.training.epochs} epochs on local data`;
+      return `${where(event)}: training ${plural(event.plan.training.epochs, 'epoch')} on local data`;
     case 'progress':
       return undefined;
     case 'roster':

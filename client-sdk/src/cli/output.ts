@@ -82,6 +82,8 @@ const DISK: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota of this user is used up',
   EROFS: 'the disk is mounted read-only',
+  EFBIG: 'no file may be that large here (`ulimit -f`)',
+  EIO: 'the disk has a fault',
 };
 
 /** Files that are missing or closed to us are the user's to mend, not faults of ours. */

@@ -44,11 +44,15 @@ const pull = command({
   name: 'pull',
   description: 'Download a model as safetensors, and as tfjs layers model that tfjs loads directly',
   examples: [
-    { line: 'models pull', does: 'the latest model of the newest run, into a folder named after the run' },
+    { line: 'models pull', does: 'the latest model, into a folder named after its run' },
     { line: 'models pull digits-1a2b3c4d --round 3 --out best', does: 'the model of round 3' },
   ],
   args: {
-    run: { type: 'positional', required: false, description: 'Id of the run; the newest unless given' },
+    run: {
+      type: 'positional',
+      required: false,
+      description: 'Id of the run; the newest with a model unless given',
+    },
     round: { type: 'string', valueHint: 'N', description: 'Which round; the latest unless given' },
     out: { type: 'string', valueHint: 'DIR', description: 'Folder to write; RUN-round-N unless given' },
     force: { type: 'boolean', description: 'Replace files that are there' },
@@ -57,7 +61,7 @@ const pull = command({
   async run(context, args) {
     const round = args.round === undefined ? undefined : wholeNumber(args.round, '--round', 1, 1_000_000);
     const api = await connect(context, args);
-    const id = await runOrNewest(api, args.run);
+    const id = await runOrNewest(api, args.run, ({ round }) => round > 0);
     const [run, models] = await Promise.all([api.run(id), api.models(id)]);
     const model = pick(models, id, round);
     const file = await api.getBlob(model.model);
@@ -77,7 +81,7 @@ const pull = command({
 export const models = group({
   name: 'models',
   description: 'List and download what the runs have trained',
-  examples: [{ line: 'models pull', does: 'the latest model of the newest run' }],
+  examples: [{ line: 'models pull', does: 'the latest model' }],
   commands: [list, pull],
 });
 

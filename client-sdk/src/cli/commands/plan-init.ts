@@ -1,6 +1,6 @@
 /** A first plan from a sample on the operator's side. */
 
-import { stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { planHash, TributaryError, topologyHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
@@ -12,6 +12,7 @@ import { createScreen } from '../bars.ts';
 import { choice, command, wholeNumber } from '../command.ts';
 import type { Context } from '../context.ts';
 import { printFindings, thenAgain } from '../finding-words.ts';
+import { writeNew } from '../new-file.ts';
 import { fields, note, plural, printResult, table } from '../output.ts';
 import { readPlanFile } from '../plan-file.ts';
 
@@ -170,7 +171,7 @@ function taken(path: string): TributaryError {
 
 async function write(path: string, text: string, force: boolean): Promise<void> {
   try {
-    await writeFile(path, text, { flag: force ? 'w' : 'wx' });
+    await writeNew(path, text, force);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === 'EEXIST') throw taken(path);

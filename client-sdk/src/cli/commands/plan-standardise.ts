@@ -1,11 +1,11 @@
 /** Constants of standardisation that partners agree on in one secure sum: the plan that asks, and the plan that uses them. */
 
-import { writeFile } from 'node:fs/promises';
 import { TributaryError } from '@tributary/protocol';
 import { shellWord } from '../../shell-word.ts';
 import { command, wholeNumber } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
 import type { Context } from '../context.ts';
+import { writeNew } from '../new-file.ts';
 import { note, plural, printResult, table } from '../output.ts';
 import { readPlanFile } from '../plan-file.ts';
 
@@ -116,7 +116,7 @@ async function deliver(
   value: object,
 ): Promise<void> {
   if (path === undefined) return printResult(context, value, text);
-  await writeFile(path, text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+  await writeNew(path, text).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
     throw new TributaryError('conflict', `${path} exists already.`, {
       remedy: 'Give another file with -o, or delete that one.',

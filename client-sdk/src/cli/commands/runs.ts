@@ -1,5 +1,5 @@
 /** Training runs: starting, looking, watching, cancelling. */
-import { parsePlan, type RunDetail, TributaryError } from '@tributary/protocol';
+import { parsePlan, type RunDetail, type RunSummary, TributaryError } from '@tributary/protocol';
 import type { ApiClient } from '../../api-client.ts';
 import { command, group } from '../command.ts';
 import { connect, URL_ARGS } from '../connect.ts';
@@ -115,9 +115,15 @@ export const runs = group({
   commands: [start, list, show, watch, pause, resume, cancel],
 });
 
-export async function runOrNewest(api: ApiClient, given: string | undefined): Promise<string> {
+/** @param better the newest of these, or the newest of all when there are none of them. */
+export async function runOrNewest(
+  api: ApiClient,
+  given: string | undefined,
+  better: (run: RunSummary) => boolean = () => true,
+): Promise<string> {
   if (given !== undefined) return given;
-  const [newest] = newestFirst(await api.runs());
+  const runs = newestFirst(await api.runs());
+  const newest = runs.find(better) ?? runs[0];
   if (newest) return newest.id;
   throw new TributaryError('not-found', 'There is no run yet.', {
     remedy: 'Start one: `tributary runs start plan.yaml`.',
