@@ -1,5 +1,4 @@
 /** What a node does, in plain words: one line per event. */
-
 import { fingerprint } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import type { Move } from '../node/moves.ts';

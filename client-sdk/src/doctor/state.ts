@@ -1,5 +1,4 @@
 /** The state folder of a node: who may read it, key, ledger, accepted members, lock. Nothing is written. */
-
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Check, type Finding, failed, fine, fingerprint, LIMITS, warning } from '@tributary/protocol';

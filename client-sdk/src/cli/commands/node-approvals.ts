@@ -1,5 +1,4 @@
 /** The owner's word on plans, where the policy says `plans: ask`. */
-
 import { asTributaryError, parsePlan } from '@tributary/protocol';
 import { type Approval, approve, listPending, refuse } from '../../node/approvals.ts';
 import { shellWord } from '../../shell-word.ts';

@@ -1,5 +1,4 @@
 /** Joining a coordinator: key, enrolment, node.yaml. */
-
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { decodeInvite, fingerprint, type Invite, TributaryError } from '@tributary/protocol';

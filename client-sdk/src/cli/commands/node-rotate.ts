@@ -1,5 +1,4 @@
 /** A new key for this node, signed by the old one. */
-
 import { fingerprint } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';
 import { type RotatedKey, rotateKey } from '../../node/rotate.ts';

@@ -1,5 +1,4 @@
 /** What a plan means before anybody is asked: for partners, for the wire, for the machines. */
-
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type ModelWeights, type Plan, planHash, TributaryError, topologyHash } from '@tributary/protocol';
 import { nodeCrypto } from '@tributary/protocol/node';

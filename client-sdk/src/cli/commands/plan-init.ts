@@ -1,5 +1,4 @@
 /** A first plan from a sample on the operator's side. */
-
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { planHash, TributaryError, topologyHash } from '@tributary/protocol';

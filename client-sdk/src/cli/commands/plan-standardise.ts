@@ -1,5 +1,4 @@
 /** Constants of standardisation that partners agree on in one secure sum: the plan that asks, and the plan that uses them. */
-
 import { TributaryError } from '@tributary/protocol';
 import { shellWord } from '../../shell-word.ts';
 import { command, wholeNumber } from '../command.ts';
