@@ -39,6 +39,8 @@ const ROTATE_KEY: readonly CrashPoint[] = [
   'coordinator.identity.renamed',
 ];
 
+const ALL: readonly CrashPoint[] = [...new Set([...CRASH_POINTS, ...ROTATE_KEY])];
+
 export interface Arsenal {
   readonly hit: ReadonlySet<CrashPoint>;
   readonly missing: readonly CrashPoint[];
@@ -89,7 +91,7 @@ export function createArsenal(dice: Dice, many: boolean): Arsenal {
   return {
     hit,
     get missing() {
-      return CRASH_POINTS.filter((point) => !hit.has(point));
+      return ALL.filter((point) => !hit.has(point));
     },
     arm(side, stage, name) {
       armed.delete(name);

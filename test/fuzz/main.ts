@@ -36,6 +36,9 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (thrown) {
   const { message, remedy } = asTributaryError(thrown);
-  process.stderr.write(`${message}\n${remedy}\n${thrown instanceof Error ? thrown.stack : ''}\n`);
-  process.exitCode = thrown instanceof UsageError ? 2 : 1;
+  const usage = thrown instanceof UsageError;
+  // What else ends the fuzzer is a fault of the fuzzer's own.
+  const stack = usage || !(thrown instanceof Error) ? '' : `${thrown.stack}\n`;
+  process.stderr.write(`${message}\n${remedy}\n${stack}`);
+  process.exitCode = usage ? 2 : 1;
 }
