@@ -34,9 +34,7 @@ expect('a matrix product', [...tf.matMul(square, square).dataSync()], [7, 10, 15
 
 const image = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
 const filter = tf.ones([2, 2, 1, 1]);
-const [byImage, byFilter] = tf.grads((/** @type {any} */ x, /** @type {any} */ w) =>
-  tf.conv2d(x, w, 1, 'valid'),
-)([image, filter]);
+const [byImage, byFilter] = tf.grads((x, w) => tf.conv2d(x, w, 1, 'valid'))([image, filter]);
 expect("a convolution's gradient by its input", [...byImage.dataSync()], [1, 2, 1, 2, 4, 2, 1, 2, 1]);
 expect("a convolution's gradient by its filter", [...byFilter.dataSync()], [12, 16, 24, 28]);
 

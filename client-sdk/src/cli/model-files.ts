@@ -1,5 +1,5 @@
 /** A model on disk, in the formats that others read: safetensors, and the tfjs layers format. */
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeSafetensors,
@@ -59,12 +59,10 @@ export async function writeModel(
       throw new TributaryError('conflict', `${path} exists already.`, {
         remedy: 'Choose another folder with --out, or pass --force.',
       });
-  try {
-    for (const [index, [, content]] of files.entries()) await writeNew(paths[index]!, content, force);
-  } catch (thrown) {
-    if (!force) for (const path of paths) await rm(path, { force: true }).catch(() => {});
-    throw thrown;
-  }
+  await writeNew(
+    files.map(([, content], index) => [paths[index]!, content] as const),
+    force,
+  );
   return paths;
 }
 

@@ -170,7 +170,7 @@ function taken(path: string): TributaryError {
 
 async function write(path: string, text: string, force: boolean): Promise<void> {
   try {
-    await writeNew(path, text, force);
+    await writeNew([[path, text]], force);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === 'EEXIST') throw taken(path);

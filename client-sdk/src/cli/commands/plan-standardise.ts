@@ -115,7 +115,7 @@ async function deliver(
   value: object,
 ): Promise<void> {
   if (path === undefined) return printResult(context, value, text);
-  await writeNew(path, text).catch((error: NodeJS.ErrnoException) => {
+  await writeNew([[path, text]]).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
     throw new TributaryError('conflict', `${path} exists already.`, {
       remedy: 'Give another file with -o, or delete that one.',
