@@ -1,10 +1,10 @@
 /** Crash points: which ones were hit, and which one the next process is to die at. */
 import {
-  BACKUP_CRASH_POINTS,
   COORDINATOR_CRASH_POINTS,
   CRASH_POINTS,
   type CrashPoint,
   NODE_CRASH_POINTS,
+  TOOL_CRASH_POINTS,
 } from '@tributary/protocol/node';
 import { REFEREE } from './plan.ts';
 import type { Dice } from './random.ts';
@@ -39,8 +39,6 @@ const ROTATE_KEY: readonly CrashPoint[] = [
   'coordinator.identity.renamed',
 ];
 
-const ALL: readonly CrashPoint[] = [...new Set([...CRASH_POINTS, ...ROTATE_KEY])];
-
 export interface Arsenal {
   readonly hit: ReadonlySet<CrashPoint>;
   readonly missing: readonly CrashPoint[];
@@ -64,7 +62,7 @@ export function createArsenal(dice: Dice, many: boolean): Arsenal {
   function pointsOf(side: Side, stage: Stage): CrashPoint[] {
     if (side === 'rotate-key') return [...ROTATE_KEY];
     if (side === 'backup' || side === 'restore')
-      return BACKUP_CRASH_POINTS.filter((point) => point.startsWith(side));
+      return TOOL_CRASH_POINTS.filter((point) => point.startsWith(side));
     const points: readonly CrashPoint[] = side === 'node' ? NODE_CRASH_POINTS : COORDINATOR_CRASH_POINTS;
     if (stage === 'running') return points.filter((point) => SETTING_UP.every((part) => !part.test(point)));
     return SETTING_UP.flatMap((part) => points.filter((point) => part.test(point)));
@@ -91,7 +89,7 @@ export function createArsenal(dice: Dice, many: boolean): Arsenal {
   return {
     hit,
     get missing() {
-      return ALL.filter((point) => !hit.has(point));
+      return CRASH_POINTS.filter((point) => !hit.has(point));
     },
     arm(side, stage, name) {
       armed.delete(name);

@@ -66,8 +66,8 @@ export const COORDINATOR_CRASH_POINTS = [
   'coordinator.spool.removed',
 ] as const;
 
-/** Of `tributary-server backup` and `restore`, processes of their own. */
-export const BACKUP_CRASH_POINTS = [
+/** Of `tributary-server backup`, `restore` and `rotate-key`, processes of their own. */
+export const TOOL_CRASH_POINTS = [
   'backup.database.copied',
   'backup.models.copied',
   'backup.manifest.written',
@@ -75,6 +75,7 @@ export const BACKUP_CRASH_POINTS = [
   'restore.files.copied',
   'restore.epoch.raised',
   'restore.folder.renamed',
+  'coordinator.rotate.own',
 ] as const;
 
 /** Files of a node's state folder, without `.json`. */
@@ -116,7 +117,6 @@ export const NODE_CRASH_POINTS = [
 export const ROTATION_CRASH_POINTS = [
   'coordinator.rotate.applied',
   'coordinator.rotate.committed',
-  'coordinator.rotate.own',
   'node.rotate.bound',
   'node.rotate.told',
   'node.enrol-again.bound',
@@ -127,14 +127,14 @@ export const ROTATION_CRASH_POINTS = [
 
 export type CrashPoint =
   | (typeof COORDINATOR_CRASH_POINTS)[number]
-  | (typeof BACKUP_CRASH_POINTS)[number]
+  | (typeof TOOL_CRASH_POINTS)[number]
   | (typeof NODE_CRASH_POINTS)[number]
   | (typeof ROTATION_CRASH_POINTS)[number];
 
 /** All that chaos must hit. */
 export const CRASH_POINTS: readonly CrashPoint[] = [
   ...COORDINATOR_CRASH_POINTS,
-  ...BACKUP_CRASH_POINTS,
+  ...TOOL_CRASH_POINTS,
   ...NODE_CRASH_POINTS,
 ];
 

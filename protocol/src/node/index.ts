@@ -1,7 +1,6 @@
 /** What of the protocol runs on Node only. */
 export * from '../crypto/node.ts';
 export {
-  BACKUP_CRASH_POINTS,
   COMMIT_KINDS,
   COORDINATOR_CRASH_POINTS,
   type CommitKind,
@@ -12,4 +11,5 @@ export {
   NODE_CRASH_POINTS,
   type NodeFile,
   ROTATION_CRASH_POINTS,
+  TOOL_CRASH_POINTS,
 } from './crash-points.ts';
