@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { asTributaryError } from '@tributary/protocol';
 import { type OutputChunk, rolldown } from 'rolldown';
-import { UsageError } from '../demo/usage-error.ts';
+import { UsageError } from '../support/usage-error.ts';
 import { startBrowser } from './chromium.ts';
 
 const HELP = `npm run browser -- [options]

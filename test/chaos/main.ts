@@ -3,18 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { codeOf } from '../support/command-line.ts';
 import { runChaos } from './chaos.ts';
 import { HELP, parseOptions } from './options.ts';
 import { describe } from './report.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
-  let options: ReturnType<typeof parseOptions>;
-  try {
-    options = parseOptions(argv);
-  } catch (thrown) {
-    process.stderr.write(`${(thrown as Error).message}\nSee: npm run chaos -- --help\n`);
-    return 2;
-  }
+  const options = parseOptions(argv);
   if (options === 'help') {
     process.stdout.write(HELP);
     return 0;
@@ -33,4 +28,4 @@ async function main(argv: readonly string[]): Promise<number> {
 
 // Children are killed at exit (parts.ts), however it comes about.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-process.exit(await main(process.argv.slice(2)));
+process.exit(await codeOf(main));

@@ -1,6 +1,7 @@
-import { parseArgs } from 'node:util';
-import { UsageError } from '../demo/usage-error.ts';
+import { commandLine } from '../support/command-line.ts';
 import { NODES } from './plan.ts';
+
+const { parse, whole } = commandLine('chaos');
 
 export interface ChaosOptions {
   readonly kills: number;
@@ -36,48 +37,24 @@ Examples
 
 /** @throws UsageError */
 export function parseOptions(argv: readonly string[]): ChaosOptions | 'help' {
-  const values = parse(argv);
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const values = parse(argv, {
+    kills: text,
+    seed: text,
+    nodes: text,
+    seconds: text,
+    json: flag,
+    keep: flag,
+    help: flag,
+  });
   if (values.help) return 'help';
   return {
     kills: whole('kills', values.kills, 30, 0, 1_000_000),
     seed: whole('seed', values.seed, Math.floor(Math.random() * 2 ** 32), 0, 2 ** 32 - 1),
     nodes: whole('nodes', values.nodes, NODES, 5, 20),
     seconds: whole('seconds', values.seconds, 3600, 1, 1_000_000),
-    json: values.json ?? false,
-    keep: values.keep ?? false,
+    json: values.json,
+    keep: values.keep,
   };
-}
-
-function parse(argv: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    const options = {
-      kills: text,
-      seed: text,
-      nodes: text,
-      seconds: text,
-      json: flag,
-      keep: flag,
-      help: flag,
-    };
-    return parseArgs({ args: [...argv], options }).values;
-  } catch (thrown) {
-    throw new UsageError((thrown as Error).message, 'npm run chaos -- --help');
-  }
-}
-
-function whole(
-  name: string,
-  text: string | undefined,
-  otherwise: number,
-  least: number,
-  most: number,
-): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  throw new UsageError(
-    `--${name} is ${text}; it must be a whole number from ${least} to ${most}.`,
-    'npm run chaos -- --help',
-  );
 }

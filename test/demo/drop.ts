@@ -1,7 +1,7 @@
 /** `--drop K`: who is killed in round 2, when, and whether the round can bear it. */
 import { FLOORS } from '@tributary/protocol';
 import { dropoutsSurvived, explainDropouts } from '@tributary/protocol/secagg';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../support/usage-error.ts';
 
 /** The round in which partners are killed. */
 export const DROP_ROUND = 2;

@@ -4,12 +4,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TributaryError } from '@tributary/protocol';
+import { UsageError } from '../support/usage-error.ts';
 import { ChildFailed, createChildren } from './children.ts';
 import { HELP } from './help.ts';
 import { type DemoOptions, parseCommandLine } from './options.ts';
 import { runDemo } from './run.ts';
 import { requireUsable } from './usable.ts';
-import { UsageError } from './usage-error.ts';
 
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 

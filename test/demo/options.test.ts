@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { UsageError } from '../support/usage-error.ts';
 import { victimsOf } from './drop.ts';
 import { type DemoOptions, parseCommandLine } from './options.ts';
-import { UsageError } from './usage-error.ts';
 
 const parse = (...words: string[]) => parseCommandLine(words) as DemoOptions;
 

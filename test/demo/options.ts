@@ -1,9 +1,9 @@
 /** The demo's command line: a contract (`npm run demo -- --help`). Whatever does not fit is refused before anything starts. */
 import { type PartitionScheme, parsePartition } from '@tributary/client-sdk';
 import { LIMITS } from '@tributary/protocol';
+import { UsageError } from '../support/usage-error.ts';
 import { DATASETS, type DatasetName } from './datasets/index.ts';
 import { requireBearableDrop } from './drop.ts';
-import { UsageError } from './usage-error.ts';
 
 const ENGINES = ['auto', 'native', 'wasm'] as const;
 

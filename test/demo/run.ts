@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { formatPartition } from '@tributary/client-sdk';
 import { TributaryError } from '@tributary/protocol';
+import { UsageError } from '../support/usage-error.ts';
 import { type Agreed, agree } from './agree.ts';
 import { type LocalOnly, trainAlone } from './baseline.ts';
 import { createBoard } from './board.ts';
@@ -14,7 +15,6 @@ import { build, deal } from './house.ts';
 import type { DemoOptions } from './options.ts';
 import { resultOf } from './result.ts';
 import { summary } from './summary.ts';
-import { UsageError } from './usage-error.ts';
 import { createView } from './view.ts';
 
 export interface Demo {

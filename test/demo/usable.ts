@@ -2,8 +2,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import { UsageError } from '../support/usage-error.ts';
 import type { DemoOptions } from './options.ts';
-import { UsageError } from './usage-error.ts';
 
 /** @throws UsageError */
 export async function requireUsable({ data, json, port }: DemoOptions): Promise<void> {

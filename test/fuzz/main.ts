@@ -1,6 +1,5 @@
 /** `npm run fuzz`: see options.ts. */
-import { asTributaryError } from '@tributary/protocol';
-import { UsageError } from '../demo/usage-error.ts';
+import { codeOf } from '../support/command-line.ts';
 import { type FuzzReport, fuzz } from './fuzz.ts';
 import { HELP, parseOptions } from './options.ts';
 
@@ -32,13 +31,4 @@ function describe({ cases, seconds, seed, played, rounds, memory, files, finding
   return `${lines.join('\n')}\n`;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (thrown) {
-  const { message, remedy } = asTributaryError(thrown);
-  const usage = thrown instanceof UsageError;
-  // What else ends the fuzzer is a fault of the fuzzer's own.
-  const stack = usage || !(thrown instanceof Error) ? '' : `${thrown.stack}\n`;
-  process.stderr.write(`${message}\n${remedy}\n${stack}`);
-  process.exitCode = usage ? 2 : 1;
-}
+process.exitCode = await codeOf(main);

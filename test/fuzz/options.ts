@@ -1,5 +1,7 @@
-import { parseArgs } from 'node:util';
-import { UsageError } from '../demo/usage-error.ts';
+import { commandLine } from '../support/command-line.ts';
+import { UsageError } from '../support/usage-error.ts';
+
+const { parse, whole } = commandLine('fuzz');
 
 export interface FuzzOptions {
   readonly cases: number;
@@ -37,13 +39,7 @@ export function parseOptions(argv: readonly string[]): FuzzOptions | 'help' {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const options = { cases: text, seconds: text, seed: text, only: text, json: flag, help: flag };
-  const values = (() => {
-    try {
-      return parseArgs({ args: [...argv], options }).values;
-    } catch (thrown) {
-      throw new UsageError((thrown as Error).message, 'npm run fuzz -- --help');
-    }
-  })();
+  const values = parse(argv, options);
   if (values.help) return 'help';
   const { only = null } = values;
   if (only !== null && !(TARGETS as readonly string[]).includes(only))
@@ -58,19 +54,4 @@ export function parseOptions(argv: readonly string[]): FuzzOptions | 'help' {
     only,
     json: values.json,
   };
-}
-
-function whole(
-  name: string,
-  text: string | undefined,
-  otherwise: number,
-  least: number,
-  most: number,
-): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  throw new UsageError(
-    `--${name} is ${text}; it must be a whole number from ${least} to ${most}.`,
-    'npm run fuzz -- --help',
-  );
 }

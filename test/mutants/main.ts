@@ -1,6 +1,5 @@
 /** `npm run mutants`: see options.ts. */
-import { asTributaryError } from '@tributary/protocol';
-import { UsageError } from '../demo/usage-error.ts';
+import { codeOf } from '../support/command-line.ts';
 import type { Mutant } from './mutant.ts';
 import { HELP, parseOptions } from './options.ts';
 import { type MutantsReport, tryMutants, type Verdict } from './run.ts';
@@ -52,12 +51,9 @@ function row({ name, invariant, file, test, outcome, said, seconds }: Verdict): 
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (thrown) {
-  if (stop.signal.aborted) process.exit(130);
-  const { message, remedy } = asTributaryError(thrown);
-  const trace = thrown instanceof Error && !(thrown instanceof UsageError) ? `${thrown.stack}\n` : '';
-  process.stderr.write(`${message}\n${remedy}\n${trace}`);
-  process.exitCode = thrown instanceof UsageError ? 2 : 1;
-}
+process.exitCode = await codeOf((argv) =>
+  main(argv).catch((thrown) => {
+    if (!stop.signal.aborted) throw thrown;
+    return 130;
+  }),
+);

@@ -1,7 +1,9 @@
-import { parseArgs } from 'node:util';
-import { UsageError } from '../demo/usage-error.ts';
+import { commandLine } from '../support/command-line.ts';
+import { UsageError } from '../support/usage-error.ts';
 import { MUTANTS } from './list.ts';
 import type { Mutant } from './mutant.ts';
+
+const { parse, whole } = commandLine('mutants');
 
 export interface MutantsOptions {
   readonly mutants: readonly Mutant[];
@@ -35,29 +37,18 @@ export function parseOptions(argv: readonly string[]): MutantsOptions | 'help' {
   const flag = { type: 'boolean', default: false } as const;
   const options = {
     only: { type: 'string', multiple: true },
-    'at-once': { type: 'string', default: '2' },
+    'at-once': { type: 'string' },
     list: flag,
     json: flag,
     help: flag,
   } as const;
-  const values = (() => {
-    try {
-      return parseArgs({ args: [...argv], options }).values;
-    } catch (thrown) {
-      throw new UsageError((thrown as Error).message, 'npm run mutants -- --help');
-    }
-  })();
+  const values = parse(argv, options);
   if (values.help) return 'help';
   const { only, list, json } = values;
   const unknown = only?.find((name) => !MUTANTS.some((mutant) => mutant.name === name));
   if (unknown !== undefined)
     throw new UsageError(`--only is ${unknown}; there is no such mutant.`, 'npm run mutants -- --list');
-  const atOnce = Number(values['at-once']);
-  if (!Number.isSafeInteger(atOnce) || atOnce < 1 || atOnce > 8)
-    throw new UsageError(
-      `--at-once is ${values['at-once']}; it must be a whole number from 1 to 8.`,
-      'npm run mutants -- --help',
-    );
+  const atOnce = whole('at-once', values['at-once'], 2, 1, 8);
   const mutants = only ? MUTANTS.filter(({ name }) => only.includes(name)) : MUTANTS;
   return { mutants, list, atOnce, json };
 }

@@ -1,4 +1,6 @@
 /** `npm run simulate`: see options.ts. */
+
+import { codeOf } from '../support/command-line.ts';
 import { minimise } from './minimise.ts';
 import { HELP, parseOptions, type SimulateOptions } from './options.ts';
 import { simulateAll } from './pool.ts';
@@ -9,13 +11,7 @@ import { faultsOf, type Outcome, simulate } from './simulation.ts';
 const MINIMISED = 5;
 
 async function main(argv: readonly string[]): Promise<number> {
-  let options: ReturnType<typeof parseOptions>;
-  try {
-    options = parseOptions(argv);
-  } catch (thrown) {
-    process.stderr.write(`${(thrown as Error).message}\nSee: npm run simulate -- --help\n`);
-    return 2;
-  }
+  const options = parseOptions(argv);
   if (options === 'help') {
     process.stdout.write(HELP);
     return 0;
@@ -54,4 +50,4 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
-process.exit(await main(process.argv.slice(2)));
+process.exit(await codeOf(main));

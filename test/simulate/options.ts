@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
-import { UsageError } from '../demo/usage-error.ts';
+import { commandLine } from '../support/command-line.ts';
+
+const { parse, whole } = commandLine('simulate');
 
 export interface SimulateOptions {
   readonly seeds: number;
@@ -36,37 +37,15 @@ Examples
 
 /** @throws UsageError */
 export function parseOptions(argv: readonly string[]): SimulateOptions | 'help' {
-  const values = parse(argv);
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const values = parse(argv, { seeds: text, seed: text, threads: text, trace: flag, json: flag, help: flag });
   if (values.help) return 'help';
   return {
     seeds: whole('seeds', values.seeds, values.seed === undefined ? 200 : 1, 1, 10_000_000),
     seed: whole('seed', values.seed, 0, 0, 2 ** 32 - 1),
     threads: whole('threads', values.threads, Math.min(8, availableParallelism()), 1, 64),
-    json: values.json ?? false,
-    trace: values.trace ?? false,
+    json: values.json,
+    trace: values.trace,
   };
-}
-
-function parse(argv: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  const options = { seeds: text, seed: text, threads: text, trace: flag, json: flag, help: flag };
-  try {
-    return parseArgs({ args: [...argv], options }).values;
-  } catch (thrown) {
-    throw new UsageError((thrown as Error).message, 'npm run simulate -- --help');
-  }
-}
-
-function whole(
-  name: string,
-  text: string | undefined,
-  otherwise: number,
-  least: number,
-  most: number,
-): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  const rule = `--${name} is ${text}; it must be a whole number from ${least} to ${most}.`;
-  throw new UsageError(rule, 'npm run simulate -- --help');
 }

@@ -1,6 +1,5 @@
 /** `npm run soak`: see options.ts. */
-import { asTributaryError } from '@tributary/protocol';
-import { UsageError } from '../demo/usage-error.ts';
+import { codeOf } from '../support/command-line.ts';
 import { HELP, parseOptions } from './options.ts';
 import { type SoakReport, soak } from './soak.ts';
 
@@ -28,10 +27,4 @@ function describe({ rounds, nodes, seconds, growth }: SoakReport): string {
   return `${[speed, ...lines].join('\n')}\n`;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (thrown) {
-  const { message, remedy } = asTributaryError(thrown);
-  process.stderr.write(`${message}\n${remedy}\n`);
-  process.exitCode = thrown instanceof UsageError ? 2 : 1;
-}
+process.exitCode = await codeOf(main);

@@ -1,5 +1,6 @@
-import { parseArgs } from 'node:util';
-import { UsageError } from '../demo/usage-error.ts';
+import { commandLine } from '../support/command-line.ts';
+
+const { parse, whole } = commandLine('soak');
 
 export interface SoakOptions {
   readonly rounds: number;
@@ -44,13 +45,7 @@ export function parseOptions(argv: readonly string[]): SoakOptions | 'help' {
     json: flag,
     help: flag,
   };
-  const values = (() => {
-    try {
-      return parseArgs({ args: [...argv], options }).values;
-    } catch (thrown) {
-      throw new UsageError((thrown as Error).message, 'npm run soak -- --help');
-    }
-  })();
+  const values = parse(argv, options);
   if (values.help) return 'help';
   return {
     rounds: whole('rounds', values.rounds, 1000, 20, 9000),
@@ -60,19 +55,4 @@ export function parseOptions(argv: readonly string[]): SoakOptions | 'help' {
     goal: whole('goal', values.goal, 2, 1, 1000),
     json: values.json,
   };
-}
-
-function whole(
-  name: string,
-  text: string | undefined,
-  otherwise: number,
-  least: number,
-  most: number,
-): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  throw new UsageError(
-    `--${name} is ${text}; it must be a whole number from ${least} to ${most}.`,
-    'npm run soak -- --help',
-  );
 }

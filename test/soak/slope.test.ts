@@ -14,23 +14,23 @@ it('finds a leak below saw-teeth, and none where there is none', () => {
 });
 
 it('finds a leak below teeth that come back within each window', () => {
-  const rounds = Array.from({ length: 150 }, (_, i) => i / 50);
-  const teeth = rounds.map((_, i) => 200 + 6 * (i % 11));
-  const growth = (ys: number[]) => {
-    const low = lows(rounds, ys);
-    return slope(low.xs, low.ys);
+  const growth = (leak: number) => {
+    const readings = Array.from({ length: 150 }, (_, i) => ({
+      at: i / 50,
+      mb: 200 + 6 * (i % 11) + (leak * i) / 50,
+    }));
+    const low = lows(readings, ({ mb }) => mb);
+    return slope(
+      low.map(({ at }) => at),
+      low.map(({ mb }) => mb),
+    );
   };
-  expect(growth(teeth)).toBe(0);
-  expect(growth(teeth.map((y, i) => y + 5 * rounds[i]!))).toBeCloseTo(5, 0);
+  expect(growth(0)).toBe(0);
+  expect(growth(5)).toBeCloseTo(5, 0);
 });
 
-it('takes each reading where there are few, and the lowest where there are many', () => {
-  expect(lows([1, 2, 3], [5, 4, 6])).toEqual({ xs: [1, 2, 3], ys: [5, 4, 6] });
-  const many = Array.from({ length: 24 }, (_, i) => i);
-  expect(
-    lows(
-      many,
-      many.map((i) => (i % 2 === 0 ? 9 : i)),
-    ).ys,
-  ).toHaveLength(12);
+it('takes each reading where there are few, and the lowest of each window where there are many', () => {
+  expect(lows([5, 4, 6], (mb) => mb)).toEqual([5, 4, 6]);
+  const many = Array.from({ length: 24 }, (_, i) => (i % 2 === 0 ? 100 : i));
+  expect(lows(many, (mb) => mb)).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23]);
 });

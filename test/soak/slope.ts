@@ -13,12 +13,10 @@ const WINDOWS = 12;
  * The lowest reading of each of twelve windows. A collector that runs each few hundred rounds leaves teeth of tens of
  * megabytes, longer than Theil and Sen can see through; what leaks is still there at their lowest points.
  */
-export function lows(xs: readonly number[], ys: readonly number[]): { xs: number[]; ys: number[] } {
-  const low: number[] = [];
-  const size = Math.max(1, Math.ceil(xs.length / WINDOWS));
-  for (let from = 0; from < xs.length; from += size) {
-    const window = ys.slice(from, from + size);
-    low.push(from + window.indexOf(Math.min(...window)));
-  }
-  return { xs: low.map((i) => xs[i]!), ys: low.map((i) => ys[i]!) };
+export function lows<T>(readings: readonly T[], of: (reading: T) => number): T[] {
+  const size = Math.max(1, Math.ceil(readings.length / WINDOWS));
+  const windows = Array.from({ length: Math.ceil(readings.length / size) }, (_, i) =>
+    readings.slice(i * size, (i + 1) * size),
+  );
+  return windows.map((window) => window.reduce((low, reading) => (of(reading) < of(low) ? reading : low)));
 }

@@ -80,15 +80,20 @@ function measure(pid: number, round: number): Sample {
 }
 
 function growthOf(who: Growth['who'], samples: readonly Sample[], goal: number): Growth {
-  const rounds = samples.map(({ round }) => round / 1000);
-  const perThousand = (of: (sample: Sample) => number) => slope(rounds, samples.map(of));
-  const low = lows(
-    rounds,
-    samples.map(({ rss }) => rss),
+  const perThousand = (of: (sample: Sample) => number, among = samples) =>
+    slope(
+      among.map(({ round }) => round / 1000),
+      among.map(of),
+    );
+  const mb = perThousand(
+    ({ rss }) => rss,
+    lows(samples, ({ rss }) => rss),
   );
-  const mb = slope(low.xs, low.ys);
   const live = samples[0]!.live === null ? null : perThousand((sample) => sample.live!);
   const files = perThousand((sample) => sample.files);
-  const held = mb < goal && (live ?? 0) * Math.min(1, rounds.at(-1)! - rounds[0]!) < LIVE_GOAL && files < 1;
+  const held =
+    mb < goal &&
+    (live ?? 0) * Math.min(1, (samples.at(-1)!.round - samples[0]!.round) / 1000) < LIVE_GOAL &&
+    files < 1;
   return { who, mb, rss: samples.at(-1)!.rss, live, files, held };
 }

@@ -96,7 +96,7 @@ const ROUND = 6_755_399_441_055_744;
 
 /**
  * In float64, finite exactly when every value is: float32 squares cannot overflow float64. Four sums that do not wait for
- * each other are twice as fast as one, three times as fast as `for (const value of values)`.
+ * each other are twice as fast as one.
  */
 export function sumOfSquares(values: Float32Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
