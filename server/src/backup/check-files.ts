@@ -1,9 +1,9 @@
 /** Files against the rows that name them. */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Finding, failed, fine, isOver, warning } from '@tributary/protocol';
 import { type RunState, updatesOf } from '../round/index.ts';
-import { HASH } from '../storage/files.ts';
+import { HASH, PART } from '../storage/files.ts';
 import { type CheckContext, look, soundness } from './check-context.ts';
 import { replayed } from './check-rows.ts';
 import { LEFTOVER_REMEDY, leftoversOf } from './files.ts';
@@ -75,15 +75,25 @@ export async function strayFindings(context: CheckContext): Promise<Finding[]> {
   const blobs = (await list(join(folder, 'blobs'))).filter((name) => !HASH.test(name) || !named.has(name));
   const open = new Set((await replayed(context)).map(({ state }) => openAttempt(state)?.attempt));
   const spools = (await list(join(folder, 'spool'))).filter((name) => !open.has(name));
-  if (blobs.length + spools.length === 0) return [fine('strays', 'none')];
-  const seen = [...blobs.map((name) => `blobs/${name}`), ...spools.map((name) => `spool/${name}`)];
-  return [
-    warning(
-      'strays',
-      `${seen.length} files that nothing names, such as ${seen[0]}.`,
+  const seen = [...blobs.map((name) => join('blobs', name)), ...spools.map((name) => join('spool', name))];
+  const foreign = seen.filter((path) => !HASH.test(basename(path)) && !path.endsWith(PART));
+  const own = seen.filter((path) => !foreign.includes(path));
+  const found = [
+    [
+      own,
       'Nothing to do: an upload may be under way; else the coordinator deletes them at its next start, models after an hour.',
-    ),
-  ];
+    ],
+    [
+      foreign,
+      'They are none of the coordinator’s, which leaves them alone: delete them if nobody needs them.',
+    ],
+  ] as const;
+  if (seen.length === 0) return [fine('strays', 'none')];
+  return found.flatMap(([paths, remedy]) =>
+    paths.length === 0
+      ? []
+      : [warning('strays', `${paths.length} files that nothing names, such as ${paths[0]}.`, remedy)],
+  );
 }
 
 /** Beside the folder, where a `backup` or `restore` that was killed left them. */

@@ -146,6 +146,13 @@ it.each<[string, (folder: string) => unknown, string, RegExp, RegExp]>([
     /1 files that nothing names/,
     /deletes them/,
   ],
+  [
+    'files of somebody else',
+    (folder) => writeFileSync(join(folder, 'spool', '.DS_Store'), 'x'),
+    'strays',
+    /1 files that nothing names, such as spool\/\.DS_Store/,
+    /leaves them alone/,
+  ],
 ])('names %s', async (_, damage, check, message, remedy) => {
   const folder = copy();
   await damage(folder);

@@ -8,7 +8,7 @@ import { crashPoint, type FileKind } from '@tributary/protocol/node';
 import { storageFault } from './faults.ts';
 
 /** Ends the names of files that are still being written. */
-const PART = '.part';
+export const PART = '.part';
 /** Only the coordinator's own user may read what partners send. */
 export const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
